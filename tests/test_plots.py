@@ -1,0 +1,126 @@
+"""The learning curves: which files, and what is drawn in them."""
+
+import contextlib
+import math
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from matplotlib.figure import Figure
+
+import utils
+from tests import ROOT, run_program, warnings_are_errors
+
+
+class TestPlots(unittest.TestCase):
+    def setUp(self):
+        warnings_are_errors(self)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder.name)
+
+    def draw(self, *histories, **options):
+        """Plot, and return the axes of both figures."""
+        with mock.patch("matplotlib.figure.Figure", wraps=Figure) as spy:
+            drawn = []
+            spy.side_effect = lambda *args, **kwargs: (
+                drawn.append(Figure(*args, **kwargs)) or drawn[-1]
+            )
+            self.assertIsNone(utils.plot_curves(*histories, **options))
+        return [figure.axes[0] for figure in drawn]
+
+    def files(self) -> list[str]:
+        return sorted(os.listdir())
+
+    def test_files(self):
+        utils.plot_curves([2.0, 1.0], [0.5, 0.6], [1.5, 1.2], [0.5, 0.7])
+        self.assertEqual(self.files(), ["accuracy.png", "loss.png"])
+        utils.plot_curves([2.0, 1.0], [0.5, 0.6], [1.5, 1.2], [0.5, 0.7], prefix="a run_")
+        self.assertEqual(
+            self.files(), ["a run_accuracy.png", "a run_loss.png", "accuracy.png", "loss.png"]
+        )
+        for name in self.files():
+            self.assertEqual(Path(name).read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+
+    def test_contents(self):
+        histories = [2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.55, 0.75, 0.65]
+        for axes, training, validation, unit in zip(
+            self.draw(*histories), histories[0:2], histories[2:4], ("nats", "fraction"), strict=True
+        ):
+            curves = {line.get_label(): line for line in axes.lines}
+            self.assertEqual(list(curves["training"].get_xdata()), [1, 2, 3])
+            self.assertEqual(list(curves["training"].get_ydata()), training)
+            self.assertEqual(list(curves["validation"].get_xdata()), [1, 2, 3])
+            self.assertEqual(list(curves["validation"].get_ydata()), validation)
+            mark = curves["best validation accuracy: epoch 2"]
+            self.assertEqual(list(mark.get_xdata()), [2, 2])
+            self.assertTrue(axes.get_title())
+            self.assertEqual(axes.get_xlabel(), "epoch")
+            self.assertIn(unit, axes.get_ylabel())
+            legend = [text.get_text() for text in axes.get_legend().get_texts()]
+            self.assertEqual(legend, list(curves))
+
+    def test_ticks_are_epochs(self):
+        for epochs in (1, 2, 3, 10, 31, 200):
+            with self.subTest(epochs=epochs):
+                curve = [1 / (epoch + 1) for epoch in range(epochs)]
+                for axes in self.draw(curve, curve, curve, curve):
+                    low, high = axes.get_xlim()
+                    self.assertLess(low, 1)
+                    self.assertGreater(high, epochs)
+                    shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
+                    self.assertTrue(shown)
+                    self.assertTrue(all(tick == int(tick) for tick in shown))
+                    self.assertEqual(axes.lines[0].get_marker() == "o", epochs <= 30)
+
+    def test_a_run_that_diverged(self):
+        for lost in (math.nan, math.inf):
+            axes, _ = self.draw([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.1])
+            self.assertEqual(axes.lines[0].get_ydata()[0], 1.0)
+            self.assertTrue(math.isnan(axes.lines[0].get_ydata()[1]))
+            self.assertEqual(axes.lines[3].get_label(), "not finite: epoch 2")
+        axes, _ = self.draw([math.nan], [0.1], [math.nan], [0.1])
+        self.assertEqual(axes.lines[3].get_label(), "not finite: epoch 1")
+
+    def test_refused(self):
+        for histories in (
+            ([], [], [], []),
+            ([1.0], [1.0], [1.0], []),
+            ([1.0], [1.0, 2.0], [1.0], [1.0]),
+        ):
+            with self.assertRaisesRegex(ValueError, "expected as many, at least 1"):
+                utils.plot_curves(*histories)
+        self.assertEqual(self.files(), [])
+
+    def test_an_old_figure_is_not_lost(self):
+        Path("loss.png").write_bytes(b"old")
+        for name, failure in (("os.replace", OSError), ("os.replace", KeyboardInterrupt)):
+            with mock.patch(name, side_effect=failure), contextlib.suppress(failure):
+                utils.plot_curves([1.0], [1.0], [1.0], [1.0])
+            self.assertEqual(self.files(), ["loss.png"])
+            self.assertEqual(Path("loss.png").read_bytes(), b"old")
+        utils.plot_curves([1.0], [1.0], [1.0], [1.0])
+        self.assertNotEqual(Path("loss.png").read_bytes(), b"old")
+
+    def test_the_same_curves_give_the_same_bytes(self):
+        utils.plot_curves([1.0], [0.1], [1.0], [0.1])
+        first = Path("loss.png").read_bytes()
+        utils.plot_curves([1.0], [0.1], [1.0], [0.1])
+        self.assertEqual(Path("loss.png").read_bytes(), first)
+
+    def test_no_display_and_no_pyplot(self):
+        done = run_program(
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); import utils\n"
+            "utils.plot_curves([1.0], [0.1], [1.0], [0.1])\n"
+            "print('matplotlib.pyplot' in sys.modules)",
+            cwd=Path.cwd(),
+        )
+        self.assertEqual((done.stdout, done.stderr), ("False\n", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,451 @@
+"""The stations of a run: data in, one epoch, picture out.
+
+Loads MNIST from CSV, cuts it into batches, takes a model through one epoch of training or
+evaluation, and draws the learning curves. It knows nothing of configs, and prints only where
+`debug=True` asks for it.
+"""
+
+import contextlib
+import io
+import os
+import random
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+TRAIN_CSV = "./data/mnist_train.csv"
+TEST_CSV = "./data/mnist_test.csv"
+CLASSES = 10
+COLUMNS = 1 + 28 * 28  # a label, then the pixels
+
+
+# Data in
+
+
+def load_csv(
+    path: str | os.PathLike, as_array: bool = False, dtype: DTypeLike = np.float64
+) -> tuple[list, list] | tuple[NDArray, NDArray]:
+    """Load the images and labels of one CSV file.
+
+    A line per image: a label from 0 to 9, then 784 pixels from 0 to 255, row by row. One header
+    line, a byte-order mark, blank lines and CRLF line ends are accepted.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    as_array : bool
+        Return NumPy arrays instead of lists, in a third of the time.
+    dtype : dtype
+        Type of the pixels in arrays: float64 or float32.
+
+    Returns
+    -------
+    data : list of list of float, or ndarray of shape (N, 784)
+        Pixels in [0, 1], value / 255.
+    labels : list of int, or ndarray of int64 of shape (N,)
+        Labels from 0 to 9.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file; says how to make MNIST's.
+    ValueError
+        If the file is not as described above; names the line and what is wrong with it.
+    """
+    rows = _read_rows(path)
+    pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
+    if as_array:
+        return np.divide(pixels, 255, dtype=dtype), labels
+    # There are 256 pixel values, so 256 float objects serve all images: 8 bytes a pixel, not 32.
+    shades = np.array([value / 255 for value in range(256)], dtype=object)
+    data = []
+    for start in range(0, len(pixels), 1000):
+        data += shades[pixels[start : start + 1000]].tolist()
+    return data, labels.tolist()
+
+
+def load_mnist_trainval(as_array: bool = False, dtype: DTypeLike = np.float64) -> tuple:
+    """Load ./data/mnist_train.csv: its first 80 % to train on, its last 20 % to validate on.
+
+    Parameters
+    ----------
+    as_array, dtype
+        As in `load_csv`.
+
+    Returns
+    -------
+    train_data, train_label, val_data, val_label
+        In file order, each as `load_csv` returns it; 48,000 and 12,000 images for MNIST.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_csv` does, and a ValueError if there are fewer than two images to split.
+    """
+    data, labels = load_csv(TRAIN_CSV, as_array, dtype)
+    if len(data) < 2:
+        raise ValueError(
+            f"{TRAIN_CSV}: found 1 image; expected at least 2, to validate on the last"
+        )
+    split = len(data) * 4 // 5
+    return data[:split], labels[:split], data[split:], labels[split:]
+
+
+def load_mnist_test(as_array: bool = False, dtype: DTypeLike = np.float64) -> tuple:
+    """Load ./data/mnist_test.csv; parameters, returns and errors as for `load_csv`."""
+    return load_csv(TEST_CSV, as_array, dtype)
+
+
+def _read_rows(path: str | os.PathLike) -> NDArray:
+    """Return the lines of a CSV file as one array of bytes (N, 785), checked."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(
+            f"{path}: no such file; run this in the project's folder, and make the MNIST files "
+            "with: sh data/get_data.sh (Windows: data\\get_data.bat)"
+        )
+    header = _has_header(path)
+    try:
+        # Of NumPy's warnings, one says that there is no data, others that it took 1.5 for 1.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            rows = np.loadtxt(
+                path,
+                dtype=np.uint8,
+                delimiter=",",
+                comments=None,
+                skiprows=int(header),
+                ndmin=2,
+                encoding="utf-8-sig",
+            )
+    except (ValueError, UserWarning) as error:
+        raise ValueError(f"{path}, {_first_fault(path, header) or error}") from None
+    if rows.shape[1] != COLUMNS or rows[:, 0].max() >= CLASSES:
+        raise ValueError(f"{path}, {_first_fault(path, header)}")
+    return rows
+
+
+def _has_header(path: str | os.PathLike) -> bool:
+    """Tell whether the first line names columns instead of holding an image."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        names = file.readline(1 << 16).strip().split(",")
+    # No two columns have one name, but 784 pixels of 256 values cannot all differ: a damaged
+    # image is never taken for a header.
+    return len(names) == len(set(names)) == COLUMNS
+
+
+def _first_fault(path: str | os.PathLike, header: bool) -> str | None:
+    """Say where a CSV file is malformed first and what is wrong there; None if it is not."""
+    images = 0
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            line = line.rstrip("\n")
+            if not line or (header and number == 1):
+                continue
+            images += 1
+            fields = line.split(",")
+            if len(fields) != COLUMNS:
+                return (
+                    f"line {number}: found {len(fields)} column{'s' * (len(fields) > 1)}; "
+                    f"expected {COLUMNS}, a label and 784 pixels separated by commas"
+                )
+            for column, field in enumerate(fields, start=1):
+                name, limit = ("label", CLASSES) if column == 1 else ("pixel", 256)
+                text = field.strip()
+                digits = text.removeprefix("+")
+                if not (digits.isascii() and digits.isdecimal() and int(digits[:9]) < limit):
+                    return (
+                        f"line {number}, column {column}: found {_shorten(text)}; "
+                        f"expected a {name}, a whole number from 0 to {limit - 1}"
+                    )
+    return None if images else "line 1: found no image; expected one per line"
+
+
+def _shorten(text: str) -> str:
+    """Return text in quotes, on one line and not too long for it."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def generate_batched_data(
+    data: ArrayLike,
+    label: ArrayLike,
+    batch_size: int = 32,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[list[NDArray], list[NDArray]]:
+    """Cut images and labels into batches, in order or shuffled alike.
+
+    Parameters
+    ----------
+    data : array_like, shape (N, 784)
+        Images.
+    label : array_like, shape (N,)
+        Their labels.
+    batch_size : int
+        Images per batch, at least 1. The last batch is smaller if N is not a multiple of it.
+    shuffle : bool
+        Permute images and labels first, in the order that `random.shuffle` gives a list of
+        length N.
+    seed : int, optional
+        The order is that of `random.seed(seed)`, without touching the state of `random`; if
+        left out, it comes from that state.
+
+    Returns
+    -------
+    batched_data : list of ndarray, each (batch_size, 784)
+    batched_label : list of ndarray, each (batch_size,)
+        Slices of new arrays: writing to them leaves `data` and `label` as they were.
+
+    Raises
+    ------
+    ValueError
+        If there is not one label per image, or `batch_size` is less than 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
+    if len(data) != len(label):
+        raise ValueError(f"found {len(label)} labels for {len(data)} images; expected one each")
+    if shuffle:
+        order = list(range(len(data)))
+        (random if seed is None else random.Random(seed)).shuffle(order)
+        data, label = np.asarray(data)[order], np.asarray(label)[order]
+    else:
+        data, label = np.array(data), np.array(label)
+    starts = range(0, len(data), batch_size)
+    return (
+        [data[start : start + batch_size] for start in starts],
+        [label[start : start + batch_size] for start in starts],
+    )
+
+
+# One epoch
+
+
+def train(
+    epoch: int,
+    batched_train_data: Sequence[NDArray],
+    batched_train_label: Sequence[NDArray],
+    model,
+    optimizer,
+    debug: bool = True,
+) -> tuple[float, float]:
+    """Train a model for one epoch: for every batch a forward pass and an update.
+
+    Parameters
+    ----------
+    epoch : int
+        Its number, for the progress line.
+    batched_train_data, batched_train_label : sequence of ndarray
+        Batches as `generate_batched_data` returns them.
+    model : SoftmaxRegression or TwoLayerNet
+        Its weights are updated.
+    optimizer : SGD
+        What updates them.
+    debug : bool
+        Report progress on standard error: on a terminal in a line that replaces itself,
+        otherwise in one line at the end.
+
+    Returns
+    -------
+    epoch_loss, epoch_acc : float
+        Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each as it was
+        when its batch had its turn.
+
+    Raises
+    ------
+    ValueError
+        If there are no batches, or not as many batches of labels.
+    """
+
+    def step(X: NDArray, y: NDArray) -> tuple[float, float]:
+        result = model.forward(X, y, mode="train")
+        optimizer.update(model)
+        return result
+
+    title = f"epoch {epoch}, training" if debug else None
+    return _average(batched_train_data, batched_train_label, step, title)
+
+
+def evaluate(
+    batched_test_data: Sequence[NDArray],
+    batched_test_label: Sequence[NDArray],
+    model,
+    debug: bool = True,
+) -> tuple[float, float]:
+    """Evaluate a model on batches; it is left as it is.
+
+    Parameters
+    ----------
+    batched_test_data, batched_test_label : sequence of ndarray
+        Batches as `generate_batched_data` returns them.
+    model : SoftmaxRegression or TwoLayerNet
+        What is evaluated.
+    debug : bool
+        Report progress, as in `train`.
+
+    Returns
+    -------
+    epoch_loss, epoch_acc : float
+        Cross-entropy in nats and accuracy in [0, 1], averaged over the images.
+
+    Raises
+    ------
+    ValueError
+        If there are no batches, or not as many batches of labels.
+    """
+
+    def step(X: NDArray, y: NDArray) -> tuple[float, float]:
+        return model.forward(X, y, mode="valid")
+
+    return _average(batched_test_data, batched_test_label, step, "evaluation" if debug else None)
+
+
+def _average(batched_data, batched_label, step, title: str | None) -> tuple[float, float]:
+    """Return loss and accuracy of `step` over all batches, averaged over the images."""
+    if not batched_data or len(batched_data) != len(batched_label):
+        raise ValueError(
+            f"found {len(batched_data)} batches of images and {len(batched_label)} of labels; "
+            "expected as many of each, at least 1"
+        )
+    loss_sum = accuracy_sum = images = 0
+    progress = _Progress(title, len(batched_data))
+    try:
+        for number, (X, y) in enumerate(zip(batched_data, batched_label), start=1):
+            loss, accuracy = step(X, y)
+            images += len(y)
+            loss_sum += loss * len(y)
+            accuracy_sum += accuracy * len(y)
+            progress.show(number, loss_sum / images, accuracy_sum / images)
+    finally:
+        progress.clear()
+    return loss_sum / images, accuracy_sum / images
+
+
+class _Progress:
+    """Reports batches on standard error: in a line that replaces itself, or the last one only."""
+
+    def __init__(self, title: str | None, batches: int):
+        self.title, self.batches = title, batches
+        self.live = title is not None and sys.stderr.isatty()
+        self.due = 0.0
+        self.width = 0
+
+    def show(self, number: int, loss: float, accuracy: float) -> None:
+        """Report batch `number`: on a terminal ten times a second, elsewhere if it is the last."""
+        if self.title is None or not (self.live or number == self.batches):
+            return
+        text = (
+            f"{self.title}: batch {number}/{self.batches}, loss {loss:.4f}, accuracy {accuracy:.4f}"
+        )
+        if not self.live:
+            print(text, file=sys.stderr)
+        elif time.monotonic() >= self.due:
+            self.due = time.monotonic() + 0.1
+            print("\r" + text.ljust(self.width), end="", file=sys.stderr, flush=True)
+            self.width = len(text)
+
+    def clear(self) -> None:
+        """Wipe the line that replaces itself."""
+        if self.width:
+            print("\r" + " " * self.width, end="\r", file=sys.stderr, flush=True)
+
+
+# Picture out
+
+
+def plot_curves(
+    train_loss_history: Sequence[float],
+    train_acc_history: Sequence[float],
+    valid_loss_history: Sequence[float],
+    valid_acc_history: Sequence[float],
+    prefix: str = "",
+) -> None:
+    """Draw the learning curves into loss.png and accuracy.png in the working directory.
+
+    Both mark the epoch with the best validation accuracy, and the first one whose values are
+    not all finite, if there is one.
+
+    Parameters
+    ----------
+    train_loss_history, valid_loss_history : sequence of float
+        Cross-entropy in nats after each epoch.
+    train_acc_history, valid_acc_history : sequence of float
+        Accuracy in [0, 1] after each epoch.
+    prefix : str
+        What the names of the two files begin with.
+
+    Raises
+    ------
+    ValueError
+        If the histories are empty or differ in length.
+    OSError
+        If a figure cannot be written; one of that name that was there is left as it was.
+    """
+    histories = (train_loss_history, valid_loss_history, train_acc_history, valid_acc_history)
+    lengths = [len(history) for history in histories]
+    if len(set(lengths)) > 1 or lengths[0] == 0:
+        raise ValueError(f"found histories of {lengths} epochs; expected as many, at least 1")
+    best = int(np.argmax(valid_acc_history)) + 1
+    loss = _draw_curves("Loss", "mean cross-entropy (nats)", *histories[:2], best)
+    accuracy = _draw_curves("Accuracy", "fraction of images", *histories[2:], best)
+    _write_whole(f"{prefix}loss.png", loss)
+    _write_whole(f"{prefix}accuracy.png", accuracy)
+
+
+def _draw_curves(
+    title: str, unit: str, training: Sequence[float], validation: Sequence[float], best: int
+) -> bytes:
+    """Return a PNG of both curves over the epochs, with epoch `best` marked."""
+    # Imported here: it takes longer than everything else that is imported, together.
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    curves = np.array([training, validation], dtype=float)  # (2, epochs)
+    finite = np.isfinite(curves)
+    curves[~finite] = np.nan  # Matplotlib leaves these out
+    epochs = np.arange(1, curves.shape[1] + 1)
+    marker = "o" if len(epochs) <= 30 else ""  # one epoch is a point, 200 are a line
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(epochs, curves[0], marker=marker, markersize=4, label="training")
+    axes.plot(epochs, curves[1], marker=marker, markersize=4, label="validation")
+    axes.axvline(
+        best,
+        color="0.4",
+        linestyle="--",
+        linewidth=1,
+        label=f"best validation accuracy: epoch {best}",
+    )
+    if not finite.all():
+        lost = epochs[~finite.all(axis=0)][0]
+        axes.axvline(lost, color="tab:red", linestyle=":", label=f"not finite: epoch {lost}")
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(unit)
+    margin = max(0.5, 0.02 * len(epochs))
+    axes.set_xlim(1 - margin, len(epochs) + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150)
+    return png.getvalue()
+
+
+def _write_whole(path: str, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it under its name."""
+    folder, name = os.path.split(path)
+    unfinished = os.path.join(folder, f".{os.getpid()}-{name}")
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(unfinished)
+        raise
