@@ -1,0 +1,456 @@
+"""Train a network on MNIST as a YAML config says, and report its test accuracy.
+
+    python main.py --config configs/config_twolayer.yaml
+
+The story of a run is `run`; around it stand the reading of the config, which leaves no mistake
+for later, and the command line.
+"""
+
+import argparse
+import copy
+import dataclasses
+import difflib
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+import utils
+from models import SoftmaxRegression, TwoLayerNet
+from optimizer import SGD
+
+# ---- The config
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The settings of a run. Those with a value here may be left out of a config file."""
+
+    type: str
+    batch_size: int
+    learning_rate: float
+    reg: float
+    epochs: int
+    hidden_size: int = 128
+    dtype: str = "float64"
+    seed: int = 1024
+    momentum: float | None = None
+    debug: bool = False
+
+
+class ConfigError(ValueError):
+    """A config is not as expected; the message says where, what was found and what is expected."""
+
+
+class Key(NamedTuple):
+    """What a key of a config file must hold."""
+
+    kind: type
+    expected: str
+    allows: Callable[[Any], bool] = lambda value: True
+    choices: tuple[str, ...] = ()
+
+
+def one_of(*choices: str) -> Key:
+    """Return the key that holds one of a few names."""
+    return Key(str, " or ".join(choices), choices.__contains__, choices)
+
+
+COUNT = Key(int, "a whole number from 1 to 10**9", lambda n: 1 <= n <= 10**9)
+SECTIONS = {
+    "Train": {
+        "batch_size": COUNT,
+        "learning_rate": Key(float, "a number above 0", lambda x: 0 < x < math.inf),
+        "reg": Key(float, "a number of at least 0", lambda x: 0 <= x < math.inf),
+        "epochs": COUNT,
+        "momentum": Key(float, "a number from 0 to 1 (without effect)", lambda x: 0 <= x <= 1),
+        "debug": Key(bool, "True or False"),
+        "seed": Key(int, "a whole number from 0 to 2**64 - 1", lambda n: 0 <= n < 2**64),
+    },
+    "Model": {
+        "type": one_of("SoftmaxRegression", "TwoLayerNet"),
+        "hidden_size": COUNT,
+        "dtype": one_of("float64", "float32"),
+    },
+}
+DEFAULTS = {
+    field.name: field.default
+    for field in dataclasses.fields(Config)
+    if field.default is not dataclasses.MISSING
+}
+# YAML 1.1 takes a number for text if it has an exponent without a dot and a sign: 1e-3, 1.5e3.
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a config file and check all of it.
+
+    Raises
+    ------
+    ConfigError
+        If anything in it is not as expected; names the file, the key and what is expected.
+    OSError
+        If it cannot be read.
+    """
+    content = parse_yaml(path)
+    sections = " and ".join(SECTIONS)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: found {found(content)}; expected the sections {sections}")
+    for name in content:
+        if name not in SECTIONS:
+            raise ConfigError(
+                f"{path}: unknown section {found(name)}{suggest(name, SECTIONS)}; "
+                f"expected {sections}"
+            )
+    settings = {}
+    for name, keys in SECTIONS.items():
+        if name not in content:
+            raise ConfigError(f"{path}: section {name} is missing; expected {sections}")
+        section = content[name]
+        if not isinstance(section, dict):
+            raise ConfigError(
+                f"{path}: {name}: found {found(section)}; expected the keys {', '.join(keys)}"
+            )
+        settings |= check_section(f"{path}: {name}", section, keys)
+    return Config(**settings)
+
+
+def parse_yaml(path: str | os.PathLike) -> Any:
+    """Return the content of a YAML file, or raise a ConfigError that says why it is none."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader))
+        return yaml.safe_load(text)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file; see configs/ for those there are") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not a text file in UTF-8; expected YAML") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        problem = ", ".join(filter(None, [error.context, error.problem]))
+        raise ConfigError(f"{path}{line}: is not valid YAML: {problem}") from None
+    # PyYAML lets some errors of its own working through: a date in month 13 is a ValueError,
+    # `!!bool x` a KeyError, `!!timestamp x` an AttributeError, 1,000 brackets a RecursionError.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{path}: is not valid YAML: {problem}") from None
+
+
+def refuse_duplicates(document: yaml.Node | None) -> None:
+    """Raise a YAML error if a section or a key stands twice, of which YAML would drop one."""
+    nodes = [document]
+    for node in nodes:
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        names = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in names:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            names.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+            if node is document:
+                nodes.append(value)
+
+
+def check_section(place: str, section: dict, keys: dict[str, Key]) -> dict:
+    """Return the settings of a section, numbers in their type, or raise a ConfigError."""
+    for name in section:
+        if name not in keys:
+            homes = [other for other in SECTIONS if name in SECTIONS[other]]
+            hint = f"; it belongs under {homes[0]}" if homes else suggest(name, keys)
+            raise ConfigError(f"{place}: unknown key {found(name)}{hint}")
+    settings = {}
+    for name, key in keys.items():
+        if name in section:
+            value = as_float(section[name]) if key.kind is float else section[name]
+            if type(value) is not key.kind or not key.allows(value):
+                raise ConfigError(
+                    f"{place}: {name}: found {found(section[name])}"
+                    f"{suggest(value, key.choices)}; expected {key.expected}"
+                )
+            settings[name] = value
+        elif name not in DEFAULTS:
+            raise ConfigError(f"{place}: {name} is missing; expected {key.expected}")
+    return settings
+
+
+def as_float(value: Any) -> Any:
+    """Return a whole number, or one that YAML took for text, as a float; the rest as it is."""
+    if type(value) is int or (isinstance(value, str) and EXPONENT.fullmatch(value)):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    return value
+
+
+def found(value: Any) -> str:
+    """Return what a config holds as it should stand in a message: short and on one line."""
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def suggest(name: Any, known: Iterable[str]) -> str:
+    """Return a question with the known name nearest to `name`, or nothing if none is near."""
+    near = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+# ---- The run
+
+
+class Data(NamedTuple):
+    """MNIST in three parts, each a pair of images (N, 784), in [0, 1], and labels (N,)."""
+
+    train: tuple[np.ndarray, np.ndarray]
+    valid: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of a run.
+
+    Attributes
+    ----------
+    train_loss, train_accuracy, valid_loss, valid_accuracy : list of float
+        One value per epoch: mean cross-entropy in nats, fraction of images in [0, 1]. The last
+        epoch of a run that diverged has a loss that is not finite.
+    best_epoch : int or None
+        The first epoch with the highest validation accuracy, counted from 1.
+    best_model : SoftmaxRegression or TwoLayerNet or None
+        The model as it was after that epoch. None, like the epoch, if the first one diverged.
+    test_accuracy : float or None
+        Its accuracy on the test set, in [0, 1]. None if the run diverged.
+    """
+
+    train_loss: list[float]
+    train_accuracy: list[float]
+    valid_loss: list[float]
+    valid_accuracy: list[float]
+    best_epoch: int | None
+    best_model: SoftmaxRegression | TwoLayerNet | None
+    test_accuracy: float | None
+
+
+def load_data(dtype: str = "float64") -> Data:
+    """Load MNIST from ./data; raises what `utils.load_csv` raises."""
+    train_data, train_label, valid_data, valid_label = utils.load_mnist_trainval(True, dtype)
+    test = utils.load_mnist_test(True, dtype)
+    return Data((train_data, train_label), (valid_data, valid_label), test)
+
+
+def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
+    """Return the network that a config asks for, with its initial weights."""
+    if config.type == "TwoLayerNet":
+        return TwoLayerNet(hidden_size=config.hidden_size, dtype=config.dtype)
+    return SoftmaxRegression(dtype=config.dtype)
+
+
+def run(
+    config: Config, data: Data | None = None, say: Callable[[str], None] = lambda line: None
+) -> Result:
+    """Train, validate after every epoch, keep the best model, test it.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    data : Data, optional
+        What `load_data` returned; loaded if left out.
+    say : callable
+        Called with each line of the story; by default nobody listens.
+
+    Returns
+    -------
+    Result
+        The same to the last digit for the same config.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the data is missing or malformed.
+    """
+    data = data or load_data(config.dtype)
+    model = build_model(config)
+    optimizer = SGD(config.learning_rate, config.reg)
+    say(describe(config, model))
+
+    debug = config.debug and sys.stderr.isatty()
+    valid_batches = utils.generate_batched_data(*data.valid, config.batch_size)
+    history = []  # per epoch: training loss and accuracy, validation loss and accuracy
+    best_epoch, best_model, best_accuracy = None, None, -1.0
+    for epoch in range(1, config.epochs + 1):
+        started = time.perf_counter()
+        # The epoch stands above the 64 bits of the seed: no two epochs of any two seeds share an
+        # order.
+        train_batches = utils.generate_batched_data(
+            *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
+        )
+        # A run that diverges is told from its loss, so NumPy need not warn of it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            trained = utils.train(epoch, *train_batches, model, optimizer, debug)
+            validated = utils.evaluate(*valid_batches, model, debug)
+        del train_batches  # as large as the training set: gone before the next ones are made
+        history.append((*trained, *validated))
+        if not np.isfinite(history[-1]).all():
+            return Result(*map(list, zip(*history)), best_epoch, best_model, None)
+        better = validated[1] > best_accuracy
+        if better:
+            best_epoch, best_model, best_accuracy = epoch, copy.deepcopy(model), validated[1]
+        seconds = time.perf_counter() - started
+        numbers = [f"{number:.4f}" for number in history[-1]]
+        say(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
+
+    test_batches = utils.generate_batched_data(*data.test, config.batch_size)
+    _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
+    say("")
+    say(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
+    say(f"Test accuracy: {test_accuracy:.4f}")
+    return Result(*map(list, zip(*history)), best_epoch, best_model, test_accuracy)
+
+
+def describe(config: Config, model: SoftmaxRegression | TwoLayerNet) -> str:
+    """Return the lines that stand above the epochs of a run."""
+    weights = sum(weight.size for weight in model.weights.values())
+    columns = ("epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "")
+    lines = [
+        f"{config.type} with {weights:,} weights in {config.dtype}",
+        f"SGD with learning rate {config.learning_rate:g}, reg {config.reg:g}, "
+        + f"batch size {config.batch_size}, seed {config.seed}",
+        "",
+        ROW.format("", "", "training", "", "validation", "", "").rstrip(),
+        ROW.format(*columns) + "* best so far",
+    ]
+    return "\n".join(lines)
+
+
+ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
+
+
+# ---- The command line
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, as all errors here."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Return the command line's arguments, or exit with status 2."""
+    parser = Parser(
+        prog="main.py",
+        description="Train a network on MNIST as a YAML config says and report the test accuracy "
+        "of the model that was best on the validation set. The data must be in ./data; the "
+        "learning curves are saved into the working directory, named after the config.",
+        epilog=describe_keys(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default="configs/config_exp.yaml",
+        help="the config to run (default: %(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def describe_keys() -> str:
+    """Return a table of what a config file holds."""
+    lines = ["what a config holds:"]
+    for section, keys in SECTIONS.items():
+        lines.append(f"  {section}:")
+        for name, key in keys.items():
+            default = DEFAULTS.get(name)
+            optional = f" (default: {default})" if default is not None else ""
+            lines.append(f"    {name + ':':15}{key.expected}{optional}")
+    return "\n".join(lines)
+
+
+def tell(line: str) -> None:
+    """Print a line at once, also where standard output is a file or a pipe."""
+    print(line, flush=True)
+
+
+def warn(message: object) -> None:
+    """Print a message, or what an error says, as one line on standard error."""
+    if isinstance(message, OSError) and message.filename is not None:
+        message = f"{message.filename}: {message.strerror}"
+    print(f"main.py: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        Exit status: 0 if all went well, 1 if the run diverged, 2 for a mistake in the config,
+        the data or their surroundings, 130 for Ctrl-C.
+    """
+    path = parse_arguments(arguments).config
+    try:
+        return train_and_report(path)
+    except KeyboardInterrupt:
+        warn("interrupted")
+        return 130
+    except MemoryError:
+        warn(f"{path}: not enough memory; try a smaller hidden_size or batch_size")
+        return 2
+    except BrokenPipeError:  # nobody reads on, as after `| head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def train_and_report(path: str) -> int:
+    """Run the config at `path` with all that the user sees; return the exit status."""
+    try:
+        config = read_config(path)
+        if config.momentum is not None:
+            warn(f"{path}: momentum has no effect: the optimizer is plain SGD")
+        started = time.perf_counter()
+        data = load_data(config.dtype)
+    except (OSError, ValueError) as error:
+        warn(error)
+        return 2
+    sizes = [len(labels) for _, labels in data]
+    tell(
+        "MNIST with {:,} images to train on, {:,} to validate, {:,} to test".format(*sizes)
+        + f", loaded in {time.perf_counter() - started:.1f} s"
+    )
+    result = run(config, data, tell)
+    prefix = f"{Path(path).stem}_"
+    try:
+        utils.plot_curves(
+            result.train_loss,
+            result.train_accuracy,
+            result.valid_loss,
+            result.valid_accuracy,
+            prefix=prefix,
+        )
+    except OSError as error:  # the run itself went well, and its result stands above
+        warn(error)
+        return 2
+    tell(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
+    if result.test_accuracy is None:
+        warn(
+            f"{path}: diverged: the loss of epoch {len(result.train_loss)} is not finite; "
+            f"learning_rate {config.learning_rate:g} is too large, try a smaller one"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Stochastic gradient descent without momentum or schedule."""
+
+from ._base_optimizer import _BaseOptimizer
+
+
+class SGD(_BaseOptimizer):
+    """Plain stochastic gradient descent: theta <- theta - eta dJ/dtheta.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size eta, above 0.
+    reg : float
+        Coefficient lambda of the L2 term, at least 0.
+    """
+
+    def update(self, model) -> None:
+        """Regularize the gradients, then step every weight and bias against its gradient.
+
+        Parameters
+        ----------
+        model : object
+            With dictionaries `weights` and `gradients`; their entries are replaced by new
+            arrays, never written to.
+        """
+        self.apply_regularization(model)
+        for name, gradient in model.gradients.items():
+            model.weights[name] = model.weights[name] - self.learning_rate * gradient

@@ -1,0 +1,376 @@
+"""The program as a user meets it, on small made-up data, and `run` as other code meets it."""
+
+import contextlib
+import dataclasses
+import io
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+import main
+from models import SoftmaxRegression, TwoLayerNet
+from tests import ROOT, run_program, warnings_are_errors, write_made_up_data
+
+CONFIG = """\
+Train:
+  batch_size: 16
+  learning_rate: {learning_rate}
+  reg: 0.001
+  epochs: {epochs}
+  seed: {seed}
+  debug: {debug}
+Model:
+  type: {type}
+"""
+
+SETTINGS = {
+    "learning_rate": 0.1,
+    "epochs": 3,
+    "seed": 1024,
+    "debug": False,
+    "type": "TwoLayerNet",
+}
+
+
+class TestProgram(unittest.TestCase):
+    """Every test has a folder of its own, with data and nothing else, and works in it."""
+
+    def setUp(self):
+        warnings_are_errors(self)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        write_made_up_data(self.folder)
+
+    def config(self, name="some.yaml", **changes) -> str:
+        """Write a config, and return its name."""
+        (self.folder / name).write_text(CONFIG.format(**{**SETTINGS, **changes}))
+        return name
+
+    def run_main(self, *arguments, **options) -> subprocess.CompletedProcess:
+        return run_program(ROOT / "main.py", *arguments, cwd=self.folder, **options)
+
+    def assert_fails(self, done, status: int, *expected: str):
+        """Check that the program ended in one line on standard error that holds all of these."""
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        for part in ("main.py: ", *expected):
+            self.assertIn(part, done.stderr)
+
+    def figures(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if "png" in path.name)
+
+
+class TestOutput(TestProgram):
+    def test_a_run(self):
+        done = self.run_main("--config", self.config("my run.yaml", epochs=12))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = done.stdout.splitlines()
+        self.assertRegex(
+            lines[0],
+            r"^MNIST with 320 images to train on, 80 to validate, 100 to test, loaded in \d+\.\d s$",
+        )
+        self.assertEqual(lines[1], "TwoLayerNet with 101,770 weights in float64")
+        self.assertIn("learning rate 0.1, reg 0.001, batch size 16, seed 1024", lines[2])
+        epochs = [re.split(" +", line.strip()) for line in lines[6:18]]
+        self.assertEqual([row[0] for row in epochs], [str(number) for number in range(1, 13)])
+        best, accuracies = -1.0, [float(row[4]) for row in epochs]
+        for row, accuracy in zip(epochs, accuracies):
+            self.assertEqual(len(row) == 7 and row[6] == "*", accuracy > best)
+            best = max(best, accuracy)
+            for number in row[1:5]:
+                self.assertRegex(number, r"^\d+\.\d{4}$")
+        at = accuracies.index(best) + 1
+        self.assertEqual(lines[19], f"Best validation accuracy: {best:.4f} after epoch {at}")
+        self.assertRegex(lines[20], r"^Test accuracy: [01]\.\d{4}$")
+        self.assertEqual(lines[21:], ["Figures: my run_loss.png, my run_accuracy.png"])
+        self.assertEqual(self.figures(), ["my run_accuracy.png", "my run_loss.png"])
+
+    def test_no_control_characters_without_a_terminal(self):
+        done = self.run_main("--config", self.config(debug=True))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertFalse(re.search(r"[\x00-\x09\x0b-\x1f\x7f]", done.stdout))
+
+    @unittest.skipUnless(hasattr(os, "openpty"), "needs a POSIX terminal")
+    def test_progress_on_a_terminal(self):
+        for debug in (True, False):
+            master, slave = os.openpty()
+            command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
+            with subprocess.Popen(
+                [*command, self.config(debug=debug)],
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=slave,
+            ) as process:
+                os.close(slave)
+                shown = b""
+                with contextlib.suppress(OSError):  # how Linux ends a terminal
+                    while part := os.read(master, 1000):
+                        shown += part
+                os.close(master)
+            self.assertEqual(process.returncode, 0)
+            self.assertEqual(b"\repoch 1, training: batch 1/20, loss 2.30" in shown, debug)
+            self.assertNotIn(b"\n", shown)
+            self.assertEqual(shown.split(b"\r")[-1], b"")  # the line is left empty
+
+    def test_momentum_is_said_to_have_no_effect_once(self):
+        name = self.config()
+        text = (self.folder / name).read_text().replace("  reg:", "  momentum: 0.9\n  reg:")
+        with_momentum = self.folder / "momentum.yaml"
+        with_momentum.write_text(text)
+        done = self.run_main("--config", with_momentum)
+        self.assert_fails(done, 0, f"{with_momentum}: momentum has no effect")
+        self.assertEqual(self.numbers(done), self.numbers(self.run_main("--config", name)))
+
+    @staticmethod
+    def numbers(done) -> list:
+        """Return what a run printed, without the seconds and the names of files."""
+        text = re.sub(r"loaded in .* s|Figures: .*", "", done.stdout)
+        return re.sub(r"\d+\.\d\d(?!\d)", "", text).split()
+
+    def test_the_same_config_gives_the_same_numbers(self):
+        name = self.config()
+        first, second = (self.run_main("--config", name) for _ in range(2))
+        self.assertEqual(self.numbers(first), self.numbers(second))
+        other = self.run_main("--config", self.config(seed=7))
+        self.assertEqual(other.returncode, 0)
+        self.assertNotEqual(self.numbers(first)[40:], self.numbers(other)[40:])
+
+    def test_help(self):
+        done = self.run_main("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for word in ("--config", "configs/config_exp.yaml", *main.SECTIONS):
+            self.assertIn(word, done.stdout)
+        for keys in main.SECTIONS.values():
+            for name in keys:
+                self.assertIn(f" {name}: ", done.stdout)
+
+    def test_default_config(self):
+        (self.folder / "configs").mkdir()
+        self.config("configs/config_exp.yaml", epochs=1)
+        done = self.run_main()
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("Figures: config_exp_loss.png", done.stdout)
+
+
+class TestMistakes(TestProgram):
+    def test_command_line(self):
+        self.assert_fails(self.run_main("--confg", "x"), 2, "unrecognized arguments", "--help")
+        self.assert_fails(self.run_main("--config"), 2, "expected one argument")
+
+    def test_configs(self):
+        # The data is gone: what is wrong with a config is said before any data is read.
+        for name in ("train", "test"):
+            (self.folder / "data" / f"mnist_{name}.csv").unlink()
+        bad = self.config("bad.yaml", epochs="ten")
+        self.assert_fails(
+            self.run_main("--config", bad), 2, "bad.yaml: Train: epochs: found 'ten'; expected a"
+        )
+        self.assert_fails(self.run_main("--config", "none.yaml"), 2, "none.yaml: no such file")
+        self.assert_fails(self.run_main("--config", "data"), 2, "data: ")
+        self.assert_fails(self.run_main("--config", ""), 2, "main.py: ")
+        (self.folder / "binary.yaml").write_bytes(bytes(range(256)))
+        self.assert_fails(self.run_main("--config", "binary.yaml"), 2, "binary.yaml: is not a text")
+        self.assertEqual(self.figures(), [])
+
+    def test_a_mistake_need_not_wait_for_matplotlib(self):
+        done = run_program(
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); import main\n"
+            "print(main.main(['--config', 'none.yaml']), 'matplotlib' in sys.modules)",
+            cwd=self.folder,
+        )
+        self.assertEqual(done.stdout.split(), ["2", "False"])
+
+    def test_data(self):
+        config = self.config()
+        test = self.folder / "data" / "mnist_test.csv"
+        test.write_text("5,6\n")
+        self.assert_fails(
+            self.run_main("--config", config), 2, "./data/mnist_test.csv, line 1: found 2 columns"
+        )
+        test.unlink()
+        self.assert_fails(
+            self.run_main("--config", config),
+            2,
+            "./data/mnist_test.csv: no such file",
+            "get_data.sh",
+        )
+        self.assertEqual(self.figures(), [])
+
+    def test_divergence(self):
+        for name in ("SoftmaxRegression", "TwoLayerNet"):
+            with self.subTest(name):
+                config = self.config(f"{name}.yaml", learning_rate="1e12", epochs=50, type=name)
+                done = self.run_main("--config", config)
+                self.assert_fails(
+                    done, 1, f"{name}.yaml: diverged", "is not finite", "learning_rate 1e+12"
+                )
+                self.assertNotRegex(done.stdout.lower(), r"\bnan\b|\binf\b|test accuracy")
+                self.assertIn(f"{name}_accuracy.png", self.figures())
+                self.assertIn(f"{name}_loss.png", self.figures())
+
+    def test_figures_that_cannot_be_written(self):
+        (self.folder / "some_accuracy.png").mkdir()
+        done = self.run_main("--config", self.config())
+        self.assert_fails(done, 2, "some_accuracy.png")
+        self.assertIn("Test accuracy: ", done.stdout)
+        self.assertFalse([name for name in self.figures() if name.startswith(".")])
+
+    @unittest.skipIf(os.name == "nt", "Windows has no SIGINT for one process")
+    def test_ctrl_c(self):
+        command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
+        with subprocess.Popen(
+            [*command, self.config(epochs=10**6)],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            while not process.stdout.readline().startswith("    2 "):
+                pass
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate()
+        self.assertEqual((process.returncode, errors), (130, "main.py: interrupted\n"))
+        self.assertEqual(self.figures(), [])
+
+    def test_nobody_reads_on(self):
+        command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
+        with subprocess.Popen(
+            [*command, self.config(epochs=10**6)],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            process.stdout.readline()
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), "")
+        self.assertEqual(process.returncode, 1)
+
+    def test_memory(self):
+        stderr = io.StringIO()
+        config = self.folder / self.config()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        with (
+            mock.patch("main.build_model", side_effect=MemoryError),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(stderr),
+        ):
+            self.assertEqual(main.main(["--config", str(config)]), 2)
+        self.assertIn("not enough memory; try a smaller hidden_size", stderr.getvalue())
+
+
+class TestRun(TestProgram):
+    """`run` called by other code."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.settings = main.read_config(self.config())
+        self.data = main.load_data()
+
+    def test_result(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            result = main.run(self.settings)
+        self.assertEqual(out.getvalue(), "")
+        for curve in (
+            result.train_loss,
+            result.valid_loss,
+            result.train_accuracy,
+            result.valid_accuracy,
+        ):
+            self.assertEqual([type(value) for value in curve], [float] * 3)
+        self.assertIsInstance(result.best_model, TwoLayerNet)
+        self.assertEqual(result.best_epoch, int(np.argmax(result.valid_accuracy)) + 1)
+        self.assertEqual(self.figures(), [])
+
+    def test_data_can_be_loaded_once(self):
+        self.assertEqual(
+            dataclasses.astuple(main.run(self.settings, self.data))[:5],
+            dataclasses.astuple(main.run(self.settings))[:5],
+        )
+
+    def test_the_best_model_is_the_one_of_its_epoch(self):
+        # With steps this large the accuracy goes up and down, so the last epoch is not the best.
+        settings = dataclasses.replace(self.settings, learning_rate=3.0, epochs=15)
+        result = main.run(settings, self.data)
+        self.assertLess(result.best_epoch, 15)
+        until_then = dataclasses.replace(settings, epochs=result.best_epoch)
+        again = main.run(until_then, self.data)
+        self.assertEqual(again.best_epoch, result.best_epoch)
+        self.assertEqual(again.test_accuracy, result.test_accuracy)
+        for name, weight in again.best_model.weights.items():
+            np.testing.assert_array_equal(weight, result.best_model.weights[name])
+
+    def test_settings_have_their_effect(self):
+        expected = main.run(self.settings, self.data)
+        for change in (
+            {"batch_size": 17},
+            {"learning_rate": 0.2},
+            {"reg": 0.1},
+            {"seed": 1025},
+            {"hidden_size": 127},
+            {"type": "SoftmaxRegression"},
+            {"dtype": "float32"},
+        ):
+            with self.subTest(change):
+                result = main.run(dataclasses.replace(self.settings, **change), self.data)
+                self.assertNotEqual(result.train_loss, expected.train_loss)
+        for change in ({"momentum": 0.5}, {"debug": True}):
+            result = main.run(dataclasses.replace(self.settings, **change), self.data)
+            self.assertEqual(result.train_loss, expected.train_loss)
+
+    def test_epochs_have_orders_of_their_own(self):
+        with mock.patch(
+            "utils.generate_batched_data", wraps=main.utils.generate_batched_data
+        ) as spy:
+            main.run(self.settings, self.data)
+            main.run(dataclasses.replace(self.settings, seed=1025), self.data)
+        seeds = [call.kwargs["seed"] for call in spy.call_args_list if call.kwargs.get("shuffle")]
+        self.assertEqual(len(seeds), 6)
+        self.assertEqual(len(set(seeds)), 6)
+
+    def test_models(self):
+        model = main.build_model(dataclasses.replace(self.settings, hidden_size=7, dtype="float32"))
+        self.assertIsInstance(model, TwoLayerNet)
+        self.assertEqual(model.weights["W1"].shape, (784, 7))
+        self.assertEqual(model.weights["W1"].dtype, np.float32)
+        model = main.build_model(dataclasses.replace(self.settings, type="SoftmaxRegression"))
+        self.assertIsInstance(model, SoftmaxRegression)
+        self.assertEqual(model.weights["W1"].dtype, np.float64)
+
+    def test_float32_data(self):
+        for images, labels in main.load_data("float32"):
+            self.assertEqual(images.dtype, np.float32)
+            self.assertEqual(len(images), len(labels))
+
+    def test_batches_of_any_size(self):
+        for batch_size in (1, 80, 10**9):
+            settings = dataclasses.replace(self.settings, batch_size=batch_size)
+            result = main.run(settings, self.data)
+            self.assertTrue(math.isfinite(result.valid_loss[-1]))
+
+    def test_divergence(self):
+        settings = dataclasses.replace(self.settings, learning_rate=1e12, epochs=50)
+        result = main.run(settings, self.data)
+        self.assertIsNone(result.test_accuracy)
+        self.assertLess(len(result.train_loss), 50)
+        self.assertFalse(math.isfinite(result.train_loss[-1] + result.valid_loss[-1]))
+        self.assertTrue(all(math.isfinite(loss) for loss in result.train_loss[:-1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
