@@ -1,7 +1,7 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # Makes assignment_1_submission.zip, to be uploaded to Gradescope, with the Python that is active.
 # The lines from BEGIN to END do it; collect_submission.bat runs them too.
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit
+cd -- "$(dirname -- "$0")" || exit
 for python in python3 python; do
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
         exec "$python" - <<'# END'
@@ -23,6 +23,7 @@ try:
                 unfinished.writestr(entry, file.read())
     os.replace(archive + ".part", archive)
 except OSError as error:
+    os.remove(archive + ".part")
     sys.exit(f"collect_submission: {error.filename}: {error.strerror}")
 print(f"{archive}: {len(files)} files")
 # END

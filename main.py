@@ -2,8 +2,8 @@
 
     python main.py --config configs/config_twolayer.yaml
 
-The story of a run is `run`; around it stand the reading of the config, which leaves no mistake
-for later, and the command line.
+Before `run`, which trains and tests one model, stands the reading of the config, which is checked
+as a whole before any data is read; after it, the command line.
 """
 
 import argparse
@@ -19,14 +19,21 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import yaml
+try:
+    import numpy as np
+    import yaml
 
-import utils
-from models import SoftmaxRegression, TwoLayerNet
-from optimizer import SGD
+    import utils
+    from models import SoftmaxRegression, TwoLayerNet
+    from optimizer import SGD
+except ImportError as error:
+    print(f"main.py: {error}; set up as README.md says, section Run", file=sys.stderr)
+    sys.exit(2)
+except KeyboardInterrupt:
+    print("main.py: interrupted", file=sys.stderr)
+    sys.exit(130)
 
-# ---- The config
+# The config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +92,7 @@ DEFAULTS = {
     for field in dataclasses.fields(Config)
     if field.default is not dataclasses.MISSING
 }
-# YAML 1.1 takes a number for text if it has an exponent without a dot and a sign: 1e-3, 1.5e3.
+# YAML 1.1 reads 1e-3 and 1.5e3 as text: its numbers with an exponent have a dot and a sign.
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
@@ -144,20 +151,18 @@ def parse_yaml(path: str | os.PathLike) -> Any:
 
 
 def refuse_duplicates(document: yaml.Node | None) -> None:
-    """Raise a YAML error if a section or a key stands twice, of which YAML would drop one."""
-    nodes = [document]
-    for node in nodes:
-        if not isinstance(node, yaml.MappingNode):
-            continue
+    """Raise a YAML error if a section or a key appears twice, of which YAML would drop one."""
+    if not isinstance(document, yaml.MappingNode):
+        return
+    for node in (document, *(value for _, value in document.value)):
         names = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in names:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            names.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-            if node is document:
-                nodes.append(value)
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in names:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"{key.value!r} appears twice", problem_mark=key.start_mark
+                    )
+                names.add(key.value)
 
 
 def check_section(place: str, section: dict, keys: dict[str, Key]) -> dict:
@@ -166,7 +171,9 @@ def check_section(place: str, section: dict, keys: dict[str, Key]) -> dict:
         if name not in keys:
             homes = [other for other in SECTIONS if name in SECTIONS[other]]
             hint = f"; it belongs under {homes[0]}" if homes else suggest(name, keys)
-            raise ConfigError(f"{place}: unknown key {found(name)}{hint}")
+            raise ConfigError(
+                f"{place}: unknown key {found(name)}{hint}; expected {', '.join(keys)}"
+            )
     settings = {}
     for name, key in keys.items():
         if name in section:
@@ -200,11 +207,12 @@ def found(value: Any) -> str:
 
 def suggest(name: Any, known: Iterable[str]) -> str:
     """Return a question with the known name nearest to `name`, or nothing if none is near."""
-    near = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
-    return f" (did you mean {near[0]}?)" if near else ""
+    names = {choice.lower(): choice for choice in known}
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    return f" (did you mean {names[near[0]]}?)" if near else ""
 
 
-# ---- The run
+# The run
 
 
 class Data(NamedTuple):
@@ -242,9 +250,27 @@ class Result:
 
 
 def load_data(dtype: str = "float64") -> Data:
-    """Load MNIST from ./data; raises what `utils.load_csv` raises."""
-    train_data, train_label, valid_data, valid_label = utils.load_mnist_trainval(True, dtype)
-    test = utils.load_mnist_test(True, dtype)
+    """Load MNIST from ./data.
+
+    Parameters
+    ----------
+    dtype : str
+        Type of the pixels, float64 or float32.
+
+    Returns
+    -------
+    Data
+        48,000 images to train on, 12,000 to validate, 10,000 to test.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `utils.load_csv` does.
+    """
+    train_data, train_label, valid_data, valid_label = utils.load_mnist_trainval(
+        as_array=True, dtype=dtype
+    )
+    test = utils.load_mnist_test(as_array=True, dtype=dtype)
     return Data((train_data, train_label), (valid_data, valid_label), test)
 
 
@@ -256,7 +282,7 @@ def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
 
 
 def run(
-    config: Config, data: Data | None = None, say: Callable[[str], None] = lambda line: None
+    config: Config, data: Data | None = None, log: Callable[[str], None] = lambda line: None
 ) -> Result:
     """Train, validate after every epoch, keep the best model, test it.
 
@@ -266,8 +292,8 @@ def run(
         The settings.
     data : Data, optional
         What `load_data` returned; loaded if left out.
-    say : callable
-        Called with each line of the story; by default nobody listens.
+    log : callable
+        Called with each line of output; by default it is discarded.
 
     Returns
     -------
@@ -282,16 +308,15 @@ def run(
     data = data or load_data(config.dtype)
     model = build_model(config)
     optimizer = SGD(config.learning_rate, config.reg)
-    say(describe(config, model))
+    log(describe(config, model))
 
-    debug = config.debug and sys.stderr.isatty()
+    debug = config.debug and sys.stderr is not None and sys.stderr.isatty()
     valid_batches = utils.generate_batched_data(*data.valid, config.batch_size)
     history = []  # per epoch: training loss and accuracy, validation loss and accuracy
     best_epoch, best_model, best_accuracy = None, None, -1.0
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
-        # The epoch stands above the 64 bits of the seed: no two epochs of any two seeds share an
-        # order.
+        # As config.seed < 2**64, no two epochs of any two runs share a seed.
         train_batches = utils.generate_batched_data(
             *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
         )
@@ -308,14 +333,17 @@ def run(
             best_epoch, best_model, best_accuracy = epoch, copy.deepcopy(model), validated[1]
         seconds = time.perf_counter() - started
         numbers = [f"{number:.4f}" for number in history[-1]]
-        say(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
+        log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
 
     test_batches = utils.generate_batched_data(*data.test, config.batch_size)
     _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
-    say("")
-    say(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
-    say(f"Test accuracy: {test_accuracy:.4f}")
+    log("")
+    log(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
+    log(f"Test accuracy: {test_accuracy:.4f}")
     return Result(*map(list, zip(*history)), best_epoch, best_model, test_accuracy)
+
+
+ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
 
 
 def describe(config: Config, model: SoftmaxRegression | TwoLayerNet) -> str:
@@ -333,10 +361,7 @@ def describe(config: Config, model: SoftmaxRegression | TwoLayerNet) -> str:
     return "\n".join(lines)
 
 
-ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
-
-
-# ---- The command line
+# The command line
 
 
 class Parser(argparse.ArgumentParser):
@@ -378,12 +403,12 @@ def describe_keys() -> str:
     return "\n".join(lines)
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line at once, also where standard output is a file or a pipe."""
     print(line, flush=True)
 
 
-def warn(message: object) -> None:
+def print_error(message: object) -> None:
     """Print a message, or what an error says, as one line on standard error."""
     if isinstance(message, OSError) and message.filename is not None:
         message = f"{message.filename}: {message.strerror}"
@@ -396,19 +421,25 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0 if all went well, 1 if the run diverged, 2 for a mistake in the config,
-        the data or their surroundings, 130 for Ctrl-C.
+        Exit status: 0 on success; 1 if the run diverged or its output could not be written; 2
+        for a mistake in the config, the data or the command line, too little memory, or figures
+        that cannot be written; 130 after Ctrl-C.
     """
     path = parse_arguments(arguments).config
     try:
         return train_and_report(path)
     except KeyboardInterrupt:
-        warn("interrupted")
+        print_error("interrupted")
         return 130
     except MemoryError:
-        warn(f"{path}: not enough memory; try a smaller hidden_size or batch_size")
+        print_error(
+            f"{path}: not enough memory; try a smaller hidden_size or batch_size, or dtype: float32"
+        )
         return 2
-    except BrokenPipeError:  # nobody reads on, as after `| head -1`
+    except OSError as error:  # from standard output: nobody reads on, or its disk is full
+        if not isinstance(error, BrokenPipeError):
+            print_error(f"standard output: {error.strerror}")
+        # What is still buffered goes nowhere, or Python would try it again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -417,19 +448,19 @@ def train_and_report(path: str) -> int:
     """Run the config at `path` with all that the user sees; return the exit status."""
     try:
         config = read_config(path)
-        if config.momentum is not None:
-            warn(f"{path}: momentum has no effect: the optimizer is plain SGD")
         started = time.perf_counter()
         data = load_data(config.dtype)
     except (OSError, ValueError) as error:
-        warn(error)
+        print_error(error)
         return 2
     sizes = [len(labels) for _, labels in data]
-    tell(
+    print_line(
         "MNIST with {:,} images to train on, {:,} to validate, {:,} to test".format(*sizes)
         + f", loaded in {time.perf_counter() - started:.1f} s"
     )
-    result = run(config, data, tell)
+    if config.momentum is not None:
+        print_error(f"{path}: momentum has no effect: the optimizer is plain SGD")
+    result = run(config, data, print_line)
     prefix = f"{Path(path).stem}_"
     try:
         utils.plot_curves(
@@ -440,13 +471,13 @@ def train_and_report(path: str) -> int:
             prefix=prefix,
         )
     except OSError as error:  # the run itself went well, and its result stands above
-        warn(error)
+        print_error(error)
         return 2
-    tell(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
+    print_line(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
     if result.test_accuracy is None:
-        warn(
+        print_error(
             f"{path}: diverged: the loss of epoch {len(result.train_loss)} is not finite; "
-            f"learning_rate {config.learning_rate:g} is too large, try a smaller one"
+            f"try a smaller learning_rate (it is {config.learning_rate:g}) or reg ({config.reg:g})"
         )
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""The stations of a run: data in, one epoch, picture out.
+"""The stations of a run: load and batch the data, run one epoch, plot the curves.
 
 Loads MNIST from CSV, cuts it into batches, takes a model through one epoch of training or
 evaluation, and draws the learning curves. It knows nothing of configs, and prints only where
@@ -6,9 +6,11 @@ evaluation, and draws the learning curves. It knows nothing of configs, and prin
 """
 
 import contextlib
+import functools
 import io
 import os
 import random
+import re
 import sys
 import time
 import warnings
@@ -23,7 +25,7 @@ CLASSES = 10
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
 
-# Data in
+# Loading and batching
 
 
 def load_csv(
@@ -32,14 +34,14 @@ def load_csv(
     """Load the images and labels of one CSV file.
 
     A line per image: a label from 0 to 9, then 784 pixels from 0 to 255, row by row. One header
-    line, a byte-order mark, blank lines and CRLF line ends are accepted.
+    line, a byte-order mark, empty lines and CRLF line ends are accepted.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     as_array : bool
-        Return NumPy arrays instead of lists, in a third of the time.
+        Return NumPy arrays instead of lists, in less time and memory.
     dtype : dtype
         Type of the pixels in arrays: float64 or float32.
 
@@ -110,7 +112,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
         )
     header = _has_header(path)
     try:
-        # Of NumPy's warnings, one says that there is no data, others that it took 1.5 for 1.
+        # Of an empty file NumPy only warns, and NumPy 1 of a fraction that it cut to an integer.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             rows = np.loadtxt(
@@ -142,24 +144,24 @@ def _first_fault(path: str | os.PathLike, header: bool) -> str | None:
     """Say where a CSV file is malformed first and what is wrong there; None if it is not."""
     images = 0
     with open(path, encoding="utf-8-sig", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
+        for line_number, line in enumerate(file, start=1):
             line = line.rstrip("\n")
-            if not line or (header and number == 1):
+            if not line or (header and line_number == 1):
                 continue
             images += 1
             fields = line.split(",")
             if len(fields) != COLUMNS:
                 return (
-                    f"line {number}: found {len(fields)} column{'s' * (len(fields) > 1)}; "
+                    f"line {line_number}: found {len(fields)} column{'s' * (len(fields) > 1)}; "
                     f"expected {COLUMNS}, a label and 784 pixels separated by commas"
                 )
             for column, field in enumerate(fields, start=1):
                 name, limit = ("label", CLASSES) if column == 1 else ("pixel", 256)
                 text = field.strip()
-                digits = text.removeprefix("+")
-                if not (digits.isascii() and digits.isdecimal() and int(digits[:9]) < limit):
+                number = re.fullmatch(r"\+?0*([0-9]{1,3})", text)
+                if number is None or int(number[1]) >= limit:
                     return (
-                        f"line {number}, column {column}: found {_shorten(text)}; "
+                        f"line {line_number}, column {column}: found {_shorten(text)}; "
                         f"expected a {name}, a whole number from 0 to {limit - 1}"
                     )
     return None if images else "line 1: found no image; expected one per line"
@@ -252,13 +254,13 @@ def train(
     Returns
     -------
     epoch_loss, epoch_acc : float
-        Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each as it was
-        when its batch had its turn.
+        Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each batch
+        measured before its update.
 
     Raises
     ------
     ValueError
-        If there are no batches, or not as many batches of labels.
+        If there are no batches, or not as many batches of labels, or `model.forward` refuses one.
     """
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
@@ -295,18 +297,15 @@ def evaluate(
     Raises
     ------
     ValueError
-        If there are no batches, or not as many batches of labels.
+        If there are no batches, or not as many batches of labels, or `model.forward` refuses one.
     """
-
-    def step(X: NDArray, y: NDArray) -> tuple[float, float]:
-        return model.forward(X, y, mode="valid")
-
+    step = functools.partial(model.forward, mode="valid")
     return _average(batched_test_data, batched_test_label, step, "evaluation" if debug else None)
 
 
 def _average(batched_data, batched_label, step, title: str | None) -> tuple[float, float]:
     """Return loss and accuracy of `step` over all batches, averaged over the images."""
-    if not batched_data or len(batched_data) != len(batched_label):
+    if len(batched_data) == 0 or len(batched_data) != len(batched_label):
         raise ValueError(
             f"found {len(batched_data)} batches of images and {len(batched_label)} of labels; "
             "expected as many of each, at least 1"
@@ -354,7 +353,7 @@ class _Progress:
             print("\r" + " " * self.width, end="\r", file=sys.stderr, flush=True)
 
 
-# Picture out
+# Plotting
 
 
 def plot_curves(
@@ -366,15 +365,15 @@ def plot_curves(
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
-    Both mark the epoch with the best validation accuracy, and the first one whose values are
-    not all finite, if there is one.
+    Both mark the first epoch with the best validation accuracy. Of a run that diverged, they mark
+    the epoch whose loss is not finite, and leave it out of the search for the best.
 
     Parameters
     ----------
     train_loss_history, valid_loss_history : sequence of float
-        Cross-entropy in nats after each epoch.
+        Mean cross-entropy of each epoch in nats.
     train_acc_history, valid_acc_history : sequence of float
-        Accuracy in [0, 1] after each epoch.
+        Accuracy of each epoch in [0, 1].
     prefix : str
         What the names of the two files begin with.
 
@@ -389,46 +388,45 @@ def plot_curves(
     lengths = [len(history) for history in histories]
     if len(set(lengths)) > 1 or lengths[0] == 0:
         raise ValueError(f"found histories of {lengths} epochs; expected as many, at least 1")
-    best = int(np.argmax(valid_acc_history)) + 1
-    loss = _draw_curves("Loss", "mean cross-entropy (nats)", *histories[:2], best)
-    accuracy = _draw_curves("Accuracy", "fraction of images", *histories[2:], best)
+    curves = np.array(histories, dtype=float)  # (4, epochs)
+    finite = np.isfinite(curves).all(axis=0)  # (epochs,)
+    curves[~np.isfinite(curves)] = np.nan  # Matplotlib leaves these out
+    marks = {}
+    if finite.any():
+        best = 1 + int(np.argmax(np.where(finite, curves[3], -np.inf)))
+        marks[f"best validation accuracy: epoch {best}"] = best
+    if not finite.all():
+        diverged = 1 + int(np.argmin(finite))
+        marks[f"loss not finite: epoch {diverged}"] = diverged
+    loss = _draw_curves("Loss", "mean cross-entropy (nats)", *curves[:2], marks)
+    accuracy = _draw_curves("Accuracy", "fraction of images", *curves[2:], marks)
     _write_whole(f"{prefix}loss.png", loss)
     _write_whole(f"{prefix}accuracy.png", accuracy)
 
 
 def _draw_curves(
-    title: str, unit: str, training: Sequence[float], validation: Sequence[float], best: int
+    title: str, unit: str, training: NDArray, validation: NDArray, marks: dict[str, int]
 ) -> bytes:
-    """Return a PNG of both curves over the epochs, with epoch `best` marked."""
+    """Return a PNG of both curves over the epochs, with the epochs in `marks` marked."""
     # Imported here: it takes longer than everything else that is imported, together.
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    curves = np.array([training, validation], dtype=float)  # (2, epochs)
-    finite = np.isfinite(curves)
-    curves[~finite] = np.nan  # Matplotlib leaves these out
-    epochs = np.arange(1, curves.shape[1] + 1)
-    marker = "o" if len(epochs) <= 30 else ""  # one epoch is a point, 200 are a line
+    count = len(training)
+    epochs = np.arange(1, count + 1)
+    marker = "o" if count <= 30 else ""  # one epoch is a point, 200 are a line
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(epochs, curves[0], marker=marker, markersize=4, label="training")
-    axes.plot(epochs, curves[1], marker=marker, markersize=4, label="validation")
-    axes.axvline(
-        best,
-        color="0.4",
-        linestyle="--",
-        linewidth=1,
-        label=f"best validation accuracy: epoch {best}",
-    )
-    if not finite.all():
-        lost = epochs[~finite.all(axis=0)][0]
-        axes.axvline(lost, color="tab:red", linestyle=":", label=f"not finite: epoch {lost}")
+    axes.plot(epochs, training, marker=marker, markersize=4, label="training")
+    axes.plot(epochs, validation, marker=marker, markersize=4, label="validation")
+    for (label, epoch), linestyle in zip(marks.items(), ("--", ":")):
+        axes.axvline(epoch, color="0.4", linestyle=linestyle, linewidth=1, label=label)
     axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit)
-    margin = max(0.5, 0.02 * len(epochs))
-    axes.set_xlim(1 - margin, len(epochs) + margin)
+    margin = max(0.5, 0.02 * count)
+    axes.set_xlim(1 - margin, count + margin)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.legend()

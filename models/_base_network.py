@@ -4,7 +4,7 @@ A network is two dictionaries with the same keys and shapes, `weights` and `grad
 method `forward` that fills the second from a batch. This file knows no particular network, and
 nothing of training: the optimizer changes the weights.
 
-The letters: X (N, D) are N inputs of D numbers, y (N,) their labels, C the number of classes.
+The letters: X (N, D) are N inputs of D features, y (N,) their labels, C the number of classes.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ class _baseNetwork:
     Parameters
     ----------
     input_size : int
-        Numbers per input, D.
+        Number of features, D.
     num_classes : int
         Number of classes, C.
     dtype : dtype
@@ -28,7 +28,8 @@ class _baseNetwork:
     weights : dict of str to ndarray
         The trainable parameters by name: matrices `W1`, ..., biases `b1`, ...
     gradients : dict of str to ndarray
-        Same keys and shapes: the gradient of the mean loss of the last training batch.
+        Same keys and shapes: the gradients of the mean loss of the last training batch, to which
+        an optimizer adds those of the L2 term.
     """
 
     def __init__(
@@ -40,21 +41,20 @@ class _baseNetwork:
         self.weights: dict[str, NDArray] = {}
         self.gradients: dict[str, NDArray] = {}
 
-    def _add_matrix(self, name: str, rows: int, columns: int) -> None:
-        """Add a weight matrix, 0.001 * standard normal, and its gradient, zero."""
+    def _add_weights(self, name: str, values: NDArray) -> None:
+        """Add a weight matrix or a bias with its initial values, and its gradient, zero."""
+        self.weights[name] = values.astype(self.dtype)
+        self.gradients[name] = np.zeros_like(self.weights[name])
+
+    @staticmethod
+    def _small_normal(rows: int, columns: int) -> NDArray:
+        """Return the initial values of a weight matrix, 0.001 * standard normal."""
         # A generator of its own, so that NumPy's global random state is left alone. Each matrix
         # starts from the same seed: that is the course's choice, and its numbers rest on it.
-        normal = np.random.RandomState(1024).randn(rows, columns)
-        self.weights[name] = (0.001 * normal).astype(self.dtype)
-        self.gradients[name] = np.zeros((rows, columns), dtype=self.dtype)
-
-    def _add_bias(self, name: str, size: int) -> None:
-        """Add a bias, zero, and its gradient, zero."""
-        self.weights[name] = np.zeros(size, dtype=self.dtype)
-        self.gradients[name] = np.zeros(size, dtype=self.dtype)
+        return 0.001 * np.random.RandomState(1024).randn(rows, columns)
 
     def _check_batch(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Return X and y as arrays, X in the type of the weights.
+        """Return X and y as arrays, X in the float type of the weights.
 
         Raises
         ------
@@ -77,7 +77,8 @@ class _baseNetwork:
             raise ValueError(
                 f"y holds labels from {y.min()} to {y.max()}; expected 0 to {self.num_classes - 1}"
             )
-        return X.astype(self.weights["W1"].dtype, copy=False), y
+        # Whoever replaces the weights by others decides about the arithmetic, too.
+        return X.astype(np.result_type(self.weights["W1"], np.float32), copy=False), y
 
     def softmax(self, scores: ArrayLike) -> NDArray:
         """Return the probabilities that belong to rows of logits.
@@ -86,17 +87,18 @@ class _baseNetwork:
 
         Parameters
         ----------
-        scores : array_like, shape (N, C)
+        scores : array_like, shape (..., C)
             Logits z, of any finite size.
 
         Returns
         -------
-        ndarray, shape (N, C)
+        ndarray, shape (..., C)
             Probabilities in [0, 1]; each row sums to 1.
         """
         # Where z - max(z) itself overflows, it is -inf, and exp(-inf) = 0 is what it should be.
+        scores = 1.0 * np.asarray(scores)  # whole numbers become floats, which do not wrap around
         with np.errstate(over="ignore"):
-            exponentials = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+            exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
     def cross_entropy_loss(self, x_pred: ArrayLike, y: ArrayLike) -> float:
@@ -114,12 +116,29 @@ class _baseNetwork:
         Returns
         -------
         float
-            Loss in nats, at least 0. A probability of 0 counts as the smallest normal number
-            of its type, so that the loss stays finite: at most 708.4 (float64) or 87.3 (float32).
+            Loss in nats, at least 0. A probability below the smallest normal number of its type
+            counts as that number, so that the loss stays finite: at most 708.4 in float64 and
+            87.3 in float32.
+
+        Raises
+        ------
+        IndexError
+            If a label is out of range, or there is not one per row.
         """
         x_pred = np.asarray(x_pred)
-        right = x_pred[np.arange(len(x_pred)), y]  # (N,) what each label was given
-        return float(-np.log(np.maximum(right, np.finfo(right.dtype).tiny)).mean())
+        p_true = x_pred[np.arange(len(x_pred)), y]  # (N,) the probability of each label
+        tiny = np.finfo(np.result_type(p_true, np.float32)).tiny
+        return float(-np.log(np.maximum(p_true, tiny)).mean()) + 0.0  # 0 and not -0 if all are 1
+
+    def _cross_entropy_gradient(self, p: NDArray, y: NDArray) -> NDArray:
+        """Return the gradient of the mean cross-entropy with respect to the logits z, (N, C).
+
+        With p = softmax(z), the chain rule through dL/dp_y = -1 / (N p_y) and
+        dp_y/dz_j = p_y (delta_yj - p_j) leaves dL/dz = (p - onehot(y)) / N.
+        """
+        gradient = p.copy()
+        gradient[np.arange(len(y)), y] -= 1
+        return gradient / len(y)
 
     def compute_accuracy(self, x_pred: ArrayLike, y: ArrayLike) -> float:
         """Return the fraction of inputs whose most probable class is their label.
@@ -140,21 +159,65 @@ class _baseNetwork:
         return float(np.mean(np.argmax(x_pred, axis=1) == y))
 
     def sigmoid(self, X: ArrayLike) -> NDArray:
-        """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x)), in [0, 1]."""
+        """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x)).
+
+        Parameters
+        ----------
+        X : array_like
+            Numbers of any finite size.
+
+        Returns
+        -------
+        ndarray
+            Values in [0, 1], of the same shape and float type.
+        """
         # Where exp(-x) overflows, it is inf, and 1 / (1 + inf) = 0 is what it should be.
         with np.errstate(over="ignore"):
-            return 1 / (1 + np.exp(np.negative(X)))
+            return 1 / (1 + np.exp(-1.0 * np.asarray(X)))
 
     def sigmoid_dev(self, x: ArrayLike) -> NDArray:
-        """Return the derivative of the sigmoid at each element, s'(x) = s(x) (1 - s(x))."""
+        """Return the derivative of the sigmoid at each element, s'(x) = s(x) (1 - s(x)).
+
+        Parameters
+        ----------
+        x : array_like
+            Numbers of any finite size.
+
+        Returns
+        -------
+        ndarray
+            Values in [0, 1/4], of the same shape and float type.
+        """
         s = self.sigmoid(x)
         return s * (1 - s)
 
     def ReLU(self, X: ArrayLike) -> NDArray:
-        """Return the rectified linear unit of each element, max(0, x)."""
+        """Return the rectified linear unit of each element, max(0, x).
+
+        Parameters
+        ----------
+        X : array_like
+            Numbers.
+
+        Returns
+        -------
+        ndarray
+            Values of at least 0, of the same shape and type.
+        """
         return np.maximum(X, 0)
 
     def ReLU_dev(self, X: ArrayLike) -> NDArray:
-        """Return the derivative of ReLU at each element: 1 where x > 0, otherwise 0."""
+        """Return the derivative of ReLU at each element: 1 where x > 0, otherwise 0.
+
+        Parameters
+        ----------
+        X : array_like
+            Numbers.
+
+        Returns
+        -------
+        ndarray
+            Zeros and ones, of the same shape and type. At 0, where ReLU has no derivative, 0.
+        """
         X = np.asarray(X)
         return (X > 0).astype(X.dtype)

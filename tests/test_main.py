@@ -81,6 +81,11 @@ class TestOutput(TestProgram):
         )
         self.assertEqual(lines[1], "TwoLayerNet with 101,770 weights in float64")
         self.assertIn("learning rate 0.1, reg 0.001, batch size 16, seed 1024", lines[2])
+        self.assertEqual(lines[4].split(), ["training", "validation"])
+        self.assertEqual(
+            re.split(" {2,}", lines[5]),
+            ["epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "* best so far"],
+        )
         epochs = [re.split(" +", line.strip()) for line in lines[6:18]]
         self.assertEqual([row[0] for row in epochs], [str(number) for number in range(1, 13)])
         best, accuracies = -1.0, [float(row[4]) for row in epochs]
@@ -148,7 +153,10 @@ class TestOutput(TestProgram):
     def test_help(self):
         done = self.run_main("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for word in ("--config", "configs/config_exp.yaml", *main.SECTIONS):
+        defaults = [
+            f"(default: {main.DEFAULTS[name]})" for name in ("seed", "hidden_size", "dtype")
+        ]
+        for word in ("--config", "configs/config_exp.yaml", *main.SECTIONS, *defaults):
             self.assertIn(word, done.stdout)
         for keys in main.SECTIONS.values():
             for name in keys:
@@ -166,6 +174,25 @@ class TestMistakes(TestProgram):
     def test_command_line(self):
         self.assert_fails(self.run_main("--confg", "x"), 2, "unrecognized arguments", "--help")
         self.assert_fails(self.run_main("--config"), 2, "expected one argument")
+        self.assert_fails(self.run_main("--conf", "x"), 2, "unrecognized arguments")
+
+    def test_packages_are_missing(self):
+        done = run_program("-S", "-I", ROOT / "main.py", cwd=self.folder)
+        self.assert_fails(done, 2, "No module named 'numpy'; set up as README.md says")
+
+    def test_standard_output_cannot_be_written(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("needs /dev/full")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-W", "error", ROOT / "main.py", "--config", self.config()],
+                cwd=self.folder,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        self.assert_fails(done, 1, "standard output: No space left on device")
 
     def test_configs(self):
         # The data is gone: what is wrong with a config is said before any data is read.
@@ -213,7 +240,7 @@ class TestMistakes(TestProgram):
                 config = self.config(f"{name}.yaml", learning_rate="1e12", epochs=50, type=name)
                 done = self.run_main("--config", config)
                 self.assert_fails(
-                    done, 1, f"{name}.yaml: diverged", "is not finite", "learning_rate 1e+12"
+                    done, 1, f"{name}.yaml: diverged", "smaller learning_rate (it is 1e+12)"
                 )
                 self.assertNotRegex(done.stdout.lower(), r"\bnan\b|\binf\b|test accuracy")
                 self.assertIn(f"{name}_accuracy.png", self.figures())
@@ -245,9 +272,11 @@ class TestMistakes(TestProgram):
 
     def test_nobody_reads_on(self):
         command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
+        buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
         with subprocess.Popen(
             [*command, self.config(epochs=10**6)],
             cwd=self.folder,
+            env=buffered,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -297,6 +326,34 @@ class TestRun(TestProgram):
         self.assertEqual(result.best_epoch, int(np.argmax(result.valid_accuracy)) + 1)
         self.assertEqual(self.figures(), [])
 
+    def test_what_is_printed_and_plotted_is_the_result(self):
+        config = self.config(learning_rate=0.3, epochs=6)
+        expected = main.run(main.read_config(config))
+        out = io.StringIO()
+        with mock.patch("utils.plot_curves") as plot, contextlib.redirect_stdout(out):
+            self.assertEqual(main.main(["--config", config]), 0)
+        plot.assert_called_once_with(
+            expected.train_loss,
+            expected.train_accuracy,
+            expected.valid_loss,
+            expected.valid_accuracy,
+            prefix="some_",
+        )
+        best = expected.valid_accuracy[expected.best_epoch - 1]
+        self.assertNotEqual(best, expected.test_accuracy)
+        self.assertIn(f"\nTest accuracy: {expected.test_accuracy:.4f}\n", out.getvalue())
+        self.assertIn(
+            f"\nBest validation accuracy: {best:.4f} after epoch {expected.best_epoch}\n",
+            out.getvalue(),
+        )
+        rows = re.findall(r"^ +\d+(?:  +\d\.\d{4}){4}", out.getvalue(), re.MULTILINE)
+        self.assertEqual(len(rows), 6)
+        for epoch, row in enumerate(rows):
+            curves = plot.call_args.args
+            self.assertEqual(
+                row.split(), [str(epoch + 1), *(f"{curve[epoch]:.4f}" for curve in curves)]
+            )
+
     def test_data_can_be_loaded_once(self):
         self.assertEqual(
             dataclasses.astuple(main.run(self.settings, self.data))[:5],
@@ -337,11 +394,11 @@ class TestRun(TestProgram):
         with mock.patch(
             "utils.generate_batched_data", wraps=main.utils.generate_batched_data
         ) as spy:
-            main.run(self.settings, self.data)
-            main.run(dataclasses.replace(self.settings, seed=1025), self.data)
+            for seed in (0, 1, 2, 2**64 - 1):
+                main.run(dataclasses.replace(self.settings, seed=seed), self.data)
         seeds = [call.kwargs["seed"] for call in spy.call_args_list if call.kwargs.get("shuffle")]
-        self.assertEqual(len(seeds), 6)
-        self.assertEqual(len(set(seeds)), 6)
+        self.assertEqual(len(seeds), 12)
+        self.assertEqual(len(set(seeds)), 12)
 
     def test_models(self):
         model = main.build_model(dataclasses.replace(self.settings, hidden_size=7, dtype="float32"))
@@ -370,6 +427,18 @@ class TestRun(TestProgram):
         self.assertLess(len(result.train_loss), 50)
         self.assertFalse(math.isfinite(result.train_loss[-1] + result.valid_loss[-1]))
         self.assertTrue(all(math.isfinite(loss) for loss in result.train_loss[:-1]))
+
+    def test_a_loss_that_is_not_finite_ends_the_run(self):
+        for patched, curve in (("train", "train_loss"), ("evaluate", "valid_loss")):
+            finite = [(0.5, 0.5), (0.4, 0.6)]
+            with mock.patch.object(main.utils, patched, side_effect=[*finite, (math.nan, 0.9)]):
+                result = main.run(dataclasses.replace(self.settings, epochs=9), self.data)
+            self.assertEqual(len(result.train_loss), 3)
+            self.assertTrue(math.isnan(getattr(result, curve)[-1]))
+            # What was best until then is kept, but not tested.
+            self.assertEqual(result.best_epoch, 1 + int(np.argmax(result.valid_accuracy[:2])))
+            self.assertIsInstance(result.best_model, TwoLayerNet)
+            self.assertIsNone(result.test_accuracy)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Both networks: initial weights, gradients by central differences, invariants, the door."""
+"""Both networks: initial weights, gradients by central differences, invariants, bad input."""
 
 import copy
 import math
@@ -83,6 +83,7 @@ class TestInitialValues(unittest.TestCase):
             one, other = Model(), Model()
             for name in one.weights:
                 self.assertFalse(np.shares_memory(one.weights[name], other.weights[name]))
+                self.assertFalse(np.shares_memory(one.gradients[name], other.gradients[name]))
 
     def test_loss_is_that_of_a_guess(self):
         images, labels, *_ = mnist()
@@ -274,11 +275,26 @@ class TestTypes(unittest.TestCase):
         model = TwoLayerNet(2, 3, 4)
         expected = model.forward(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([2, 1]))
         self.assertEqual(model.forward([[0, 1], [1, 1]], [2, 1]), expected)
-        bytes_ = np.array([[0, 1], [1, 1]], dtype=np.uint8)
-        self.assertEqual(model.forward(bytes_, np.array([2, 1], dtype=np.uint8)), expected)
+        for dtype in (np.uint8, bool):
+            images = np.array([[0, 1], [1, 1]], dtype=dtype)
+            self.assertEqual(model.forward(images, np.array([2, 1], dtype=np.uint8)), expected)
+
+    def test_weights_that_others_put_there(self):
+        model = SoftmaxRegression(2, 3)
+        X, y = np.array([[0.25, 0.5], [0.75, 0.5]]), np.array([2, 1])
+        weight = np.array([[1, 2, 3], [3, 2, 1]])
+        for dtype, expected in ((float, np.float64), (int, np.float64), (np.float32, np.float32)):
+            model.weights["W1"] = weight.astype(dtype)
+            loss, _ = model.forward(X, y)
+            self.assertAlmostEqual(loss, 1.2443, places=4)
+            self.assertEqual(model.gradients["W1"].dtype, expected)
+
+    def test_name_of_the_type(self):
+        for Model in MODELS:
+            self.assertEqual(Model(dtype="float32").dtype, np.dtype(np.float32))
 
 
-class TestTheDoor(unittest.TestCase):
+class TestBadInput(unittest.TestCase):
     """What `forward` refuses, and what it says."""
 
     def test_refused(self):

@@ -47,9 +47,15 @@ class TestPlots(unittest.TestCase):
 
     def test_contents(self):
         histories = [2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.55, 0.75, 0.65]
-        for axes, training, validation, unit in zip(
-            self.draw(*histories), histories[0:2], histories[2:4], ("nats", "fraction"), strict=True
+        for axes, training, validation, title, unit in zip(
+            self.draw(*histories),
+            histories[0:2],
+            histories[2:4],
+            ("Loss", "Accuracy"),
+            ("nats", "fraction"),
+            strict=True,
         ):
+            self.assertEqual(axes.get_title(), title)
             curves = {line.get_label(): line for line in axes.lines}
             self.assertEqual(list(curves["training"].get_xdata()), [1, 2, 3])
             self.assertEqual(list(curves["training"].get_ydata()), training)
@@ -57,7 +63,6 @@ class TestPlots(unittest.TestCase):
             self.assertEqual(list(curves["validation"].get_ydata()), validation)
             mark = curves["best validation accuracy: epoch 2"]
             self.assertEqual(list(mark.get_xdata()), [2, 2])
-            self.assertTrue(axes.get_title())
             self.assertEqual(axes.get_xlabel(), "epoch")
             self.assertIn(unit, axes.get_ylabel())
             legend = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -81,9 +86,21 @@ class TestPlots(unittest.TestCase):
             axes, _ = self.draw([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.1])
             self.assertEqual(axes.lines[0].get_ydata()[0], 1.0)
             self.assertTrue(math.isnan(axes.lines[0].get_ydata()[1]))
-            self.assertEqual(axes.lines[3].get_label(), "not finite: epoch 2")
-        axes, _ = self.draw([math.nan], [0.1], [math.nan], [0.1])
-        self.assertEqual(axes.lines[3].get_label(), "not finite: epoch 1")
+            self.assertEqual(axes.lines[2].get_label(), "best validation accuracy: epoch 1")
+            self.assertEqual(axes.lines[3].get_label(), "loss not finite: epoch 2")
+        # An epoch whose loss is not finite is not the best, however accurate, and the first counts.
+        nan = math.nan
+        _, axes = self.draw([1.0, nan, nan], [0.5, 0.9, 0.9], [1.0, 1.0, nan], [0.5, 0.9, 0.9])
+        labels = [line.get_label() for line in axes.lines[2:]]
+        self.assertEqual(labels, ["best validation accuracy: epoch 1", "loss not finite: epoch 2"])
+        axes, _ = self.draw([nan], [0.1], [nan], [0.1])
+        self.assertEqual(
+            [line.get_label() for line in axes.lines[2:]], ["loss not finite: epoch 1"]
+        )
+
+    def test_the_first_of_epochs_that_tie_is_the_best(self):
+        axes, _ = self.draw([1.0] * 3, [0.5] * 3, [1.0] * 3, [0.6, 0.7, 0.7])
+        self.assertEqual(axes.lines[2].get_label(), "best validation accuracy: epoch 2")
 
     def test_refused(self):
         for histories in (

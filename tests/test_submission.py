@@ -102,6 +102,7 @@ class TestSubmission(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr, "collect_submission: utils.py: No such file or directory\n")
         self.assertEqual(self.archive.read_text(), "old")
+        self.assertEqual(list(self.project.glob("*.part")), [])
 
     def test_no_python(self):
         bin_folder = self.project / "bin"
@@ -141,6 +142,18 @@ class TestEnvironment(unittest.TestCase):
         for floor in floors.values():
             self.assertRegex(floor, r"^\d+\.\d+(\.\d+)?$")
         self.assertEqual((floors["python"], floors["numpy"]), ("3.10", "1.26"))
+
+    def test_the_readme_and_ci_say_the_same(self):
+        floors = dict(entry.split(">=") for entry in self.environment["dependencies"])
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+        for conda, pip in (
+            ("numpy", "numpy"),
+            ("pyyaml", "pyyaml"),
+            ("matplotlib-base", "matplotlib"),
+        ):
+            self.assertEqual(set(re.findall(rf'"{pip}>=([\d.]+)"', readme)), {floors[conda]})
+            self.assertRegex(ci, rf'"{pip}=={re.escape(floors[conda])}(\.\*)?"')
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import unittest
+from unittest import mock
 
 import numpy as np
 
@@ -29,6 +30,11 @@ class TestOptimizer(unittest.TestCase):
     def test_defaults(self):
         for optimizer in (_BaseOptimizer(), SGD()):
             self.assertEqual((optimizer.learning_rate, optimizer.reg), (1e-4, 1e-3))
+
+    def test_numpy_scalars_do_not_change_the_type_of_weights(self):
+        model = TwoLayerNet(6, 3, 4, dtype=np.float32)
+        SGD(np.float64(0.1), np.float64(0.1)).update(model)
+        self.assertEqual(model.weights["W1"].dtype, np.float32)
 
     def test_regularization_adds_to_matrices_only(self):
         model = trained_once()
@@ -212,8 +218,10 @@ class TestEpoch(unittest.TestCase):
                 return True
 
         err = Terminal()
-        with contextlib.redirect_stderr(err):
+        with contextlib.redirect_stderr(err), mock.patch("time.monotonic", lambda: 5.0):
             utils.train(7, *self.batches(), SoftmaxRegression(), SGD())
+        # The clock stood still, so the line was drawn once, and wiped.
+        self.assertEqual(err.getvalue().count("epoch 7"), 1)
         self.assertIn("epoch 7, training: batch 1/11, loss 2.30", err.getvalue())
         self.assertNotIn("\n", err.getvalue())
         # What is left on the line in the end is blanks, and the cursor stands at its beginning.
