@@ -23,8 +23,9 @@ try:
                 unfinished.writestr(entry, file.read())
     os.replace(archive + ".part", archive)
 except OSError as error:
-    os.remove(archive + ".part")
-    sys.exit(f"collect_submission: {error.filename}: {error.strerror}")
+    if os.path.exists(archive + ".part"):
+        os.remove(archive + ".part")
+    sys.exit(f"collect_submission: {error.filename or archive}: {error.strerror}")
 print(f"{archive}: {len(files)} files")
 # END
     fi

@@ -10,9 +10,12 @@ import argparse
 import copy
 import dataclasses
 import difflib
+import importlib.util
+import io
 import math
 import os
 import re
+import reprlib
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +29,10 @@ try:
     import utils
     from models import SoftmaxRegression, TwoLayerNet
     from optimizer import SGD
+
+    # Matplotlib is needed last and is slow to import, but whether it is there is known at once.
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError("No module named 'matplotlib'")
 except ImportError as error:
     print(f"main.py: {error}; set up as README.md says, section Run", file=sys.stderr)
     sys.exit(2)
@@ -140,7 +147,10 @@ def parse_yaml(path: str | os.PathLike) -> Any:
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not a text file in UTF-8; expected YAML") from None
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        # Of a key without its colon or a text without its end, the beginning is the place to look.
+        scanning = (error.context or "").startswith("while scanning")
+        mark = (error.context_mark if scanning else None) or error.problem_mark
+        line = f", line {mark.line + 1}" if mark else ""
         problem = ", ".join(filter(None, [error.context, error.problem]))
         raise ConfigError(f"{path}{line}: is not valid YAML: {problem}") from None
     # PyYAML lets some errors of its own working through: a date in month 13 is a ValueError,
@@ -201,14 +211,19 @@ def as_float(value: Any) -> Any:
 
 def found(value: Any) -> str:
     """Return what a config holds as it should stand in a message: short and on one line."""
-    text = "nothing" if value is None else repr(value)
+    if value is None:
+        return "nothing"
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # Python does not write down numbers of thousands of digits
+        return "a huge number"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def suggest(name: Any, known: Iterable[str]) -> str:
     """Return a question with the known name nearest to `name`, or nothing if none is near."""
     names = {choice.lower(): choice for choice in known}
-    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    near = difflib.get_close_matches(name.lower(), names, n=1) if isinstance(name, str) else []
     return f" (did you mean {names[near[0]]}?)" if near else ""
 
 
@@ -281,6 +296,8 @@ def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
     return SoftmaxRegression(dtype=config.dtype)
 
 
+# A run that diverges is told from its loss, so NumPy need not warn of it.
+@np.errstate(over="ignore", invalid="ignore")
 def run(
     config: Config, data: Data | None = None, log: Callable[[str], None] = lambda line: None
 ) -> Result:
@@ -320,10 +337,8 @@ def run(
         train_batches = utils.generate_batched_data(
             *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
         )
-        # A run that diverges is told from its loss, so NumPy need not warn of it.
-        with np.errstate(over="ignore", invalid="ignore"):
-            trained = utils.train(epoch, *train_batches, model, optimizer, debug)
-            validated = utils.evaluate(*valid_batches, model, debug)
+        trained = utils.train(epoch, *train_batches, model, optimizer, debug)
+        validated = utils.evaluate(*valid_batches, model, debug)
         del train_batches  # as large as the training set: gone before the next ones are made
         history.append((*trained, *validated))
         if not np.isfinite(history[-1]).all():
@@ -368,7 +383,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, as all errors here."""
 
     def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -425,6 +440,10 @@ def main(arguments: list[str] | None = None) -> int:
         for a mistake in the config, the data or the command line, too little memory, or figures
         that cannot be written; 130 after Ctrl-C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a config is made of
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # The figures are files; a backend that a notebook asks for may not even exist here.
+    os.environ["MPLBACKEND"] = "agg"
     path = parse_arguments(arguments).config
     try:
         return train_and_report(path)
@@ -433,7 +452,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except MemoryError:
         print_error(
-            f"{path}: not enough memory; try a smaller hidden_size or batch_size, or dtype: float32"
+            f"{path}: not enough memory; try dtype: float32, a smaller hidden_size or batch_size"
         )
         return 2
     except OSError as error:  # from standard output: nobody reads on, or its disk is full
@@ -470,8 +489,11 @@ def train_and_report(path: str) -> int:
             result.valid_accuracy,
             prefix=prefix,
         )
-    except OSError as error:  # the run itself went well, and its result stands above
+    except OSError as error:
         print_error(error)
+        return 2
+    except (ImportError, RuntimeError, ValueError, Warning) as error:  # as of a bad matplotlibrc
+        print_error(f"Matplotlib could not draw the figures: {error}")
         return 2
     print_line(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
     if result.test_accuracy is None:

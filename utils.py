@@ -11,6 +11,7 @@ import io
 import os
 import random
 import re
+import reprlib
 import sys
 import time
 import warnings
@@ -161,15 +162,10 @@ def _first_fault(path: str | os.PathLike, header: bool) -> str | None:
                 number = re.fullmatch(r"\+?0*([0-9]{1,3})", text)
                 if number is None or int(number[1]) >= limit:
                     return (
-                        f"line {line_number}, column {column}: found {_shorten(text)}; "
+                        f"line {line_number}, column {column}: found {reprlib.repr(text)}; "
                         f"expected a {name}, a whole number from 0 to {limit - 1}"
                     )
     return None if images else "line 1: found no image; expected one per line"
-
-
-def _shorten(text: str) -> str:
-    """Return text in quotes, on one line and not too long for it."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def generate_batched_data(
@@ -425,8 +421,7 @@ def _draw_curves(
     axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.set_ylabel(unit)
-    margin = max(0.5, 0.02 * count)
-    axes.set_xlim(1 - margin, count + margin)
+    axes.set_xlim(0.5, count + max(0.5, 0.02 * count))  # there is no epoch 0, so no tick for it
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.legend()
@@ -443,7 +438,8 @@ def _write_whole(path: str, content: bytes) -> None:
         with open(unfinished, "wb") as file:
             file.write(content)
         os.replace(unfinished, path)
-    except BaseException:
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    finally:
         with contextlib.suppress(OSError):
             os.remove(unfinished)
-        raise

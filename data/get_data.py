@@ -39,6 +39,8 @@ from typing import NamedTuple
 
 try:
     import numpy as np
+except KeyboardInterrupt:
+    sys.exit(130)
 except ImportError as error:
     sys.exit(f"get_data: {error}; install it with: {sys.executable} -m pip install numpy")
 
@@ -107,7 +109,7 @@ class Progress:
 
     def __init__(self, stream=None):
         self.stream = sys.stdout if stream is None else stream
-        self.live = self.stream.isatty()
+        self.live = self.stream is not None and self.stream.isatty()
         self.step_name = ""
         self.width = 0
 
@@ -213,7 +215,7 @@ def read_idx(packed: bytes, ndim: int) -> np.ndarray:
         raise SourceError(f"not an IDX file of bytes in {ndim} dimensions")
     shape = [int(size) for size in np.frombuffer(content[4:start], dtype=">u4")]
     expected = math.prod(shape)
-    if len(content) - start != expected:
+    if len(content) - start != expected or expected == 0:
         raise SourceError(f"IDX file with {len(content) - start:,} values, {expected:,} announced")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
@@ -364,6 +366,9 @@ def install(dataset: Dataset, directory: Path, scratch: Path, progress: Progress
     found = sha256_of(written)
     if found != file.sha256:
         raise SourceError(f"{file.name} came out with SHA-256 {found}, expected {file.sha256}")
+    if has_sha256(final, file.sha256):
+        progress.line(f"{final}: another run was faster")
+        return
     if os.path.lexists(final):
         kept = free_name(final)
         final.rename(kept)
@@ -426,8 +431,8 @@ def main() -> int:
         description="Make mnist_train.csv and mnist_test.csv in the folder of this program."
     )
     parser.parse_args()
-    # A polite kill cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # these clean up, as Ctrl-C does
+        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     progress = Progress()
     try:
         if get_data(Path(__file__).parent, CSV_FILES, SOURCES, progress):
@@ -438,7 +443,7 @@ def main() -> int:
         print("get_data: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        problem = str(error)
+        problem = f"{error.filename or Path(__file__).parent}: {error.strerror}"
     progress.clear()
     print(f"get_data: {problem}", file=sys.stderr)
     return 1

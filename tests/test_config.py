@@ -174,6 +174,16 @@ class TestRefused(TestConfig):
         self.assert_refused(self.changed("Train", reg=-2), "reg: found -2;")
         self.assert_refused(self.changed("Train", reg="x" * 1000), "reg: found 'xxxxx", "...")
 
+    def test_what_was_found_is_told_in_short_whatever_it_is(self):
+        hexadecimal = "0x" + "f" * 5000
+        text = yaml.safe_dump(GOOD)
+        self.assert_refused(text.replace("64", hexadecimal), "batch_size: found a huge number;")
+        # Each of these lists holds the one before it ten times.
+        bomb = "&a0 [x]" + "".join(
+            f", &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)
+        )
+        self.assert_refused(text.replace("64", f"[{bomb}]"), "batch_size: found [")
+
     def test_nearest_names(self):
         for section, wrong, right in (
             ("Train", "batchsize", "batch_size"),
@@ -250,6 +260,8 @@ class TestRefused(TestConfig):
             ("zeros", bytes(100), "not valid YAML"),
             ("UTF-16", yaml.safe_dump(GOOD).encode("utf-16"), "not a text file"),
             ("a tab", b"Train:\n\tepochs: 1\n", "line 2: is not valid YAML"),
+            ("no space", b"Train:\n  epochs: 1\n  reg:1\nModel: 1\n", "line 3: is not valid YAML"),
+            ("no end", b'Train:\n  reg: "1\n  epochs: 1\n\n\n', "line 2: is not valid YAML"),
             ("a bracket", b"Train: {epochs: 1\n", "is not valid YAML"),
             (
                 "HTML",
@@ -267,7 +279,7 @@ class TestRefused(TestConfig):
             ("no time", b"Train: !!timestamp x\n", "is not valid YAML"),
             ("a deep list", b"[" * 5000, "is not valid YAML"),
             ("an unhashable key", b"? [a]\n: b\n", "is not valid YAML"),
-            ("a list in itself", b"Train: &a [*a]\n", "Train: found [[...]]"),
+            ("a list in itself", b"Train: &a [*a]\n", "Train: found [["),
             ("a section in itself", b"Train: &a {a: *a}\n", "Train: unknown key 'a'"),
             ("a document in itself", b"&a\nTrain: *a\nModel: {}\n", "Train: unknown key 'Train'"),
         ):

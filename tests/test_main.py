@@ -180,6 +180,33 @@ class TestMistakes(TestProgram):
         done = run_program("-S", "-I", ROOT / "main.py", cwd=self.folder)
         self.assert_fails(done, 2, "No module named 'numpy'; set up as README.md says")
 
+    def test_matplotlib_is_missing(self):
+        done = run_program(
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.modules['matplotlib'] = None\n"
+            "import main",
+            cwd=self.folder,
+        )
+        self.assert_fails(done, 2, "No module named 'matplotlib'; set up as README.md says")
+
+    def test_matplotlib_is_set_up_badly(self):
+        environment = {"MPLBACKEND": "module://a_notebooks_own"}
+        with mock.patch.dict(os.environ, environment):
+            done = self.run_main("--config", self.config())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        (self.folder / "matplotlibrc").write_text("text.usetex: True\n")
+        with mock.patch.dict(os.environ, {"PATH": ""}):  # no LaTeX
+            done = self.run_main("--config", self.config())
+        self.assert_fails(done, 2, "Matplotlib could not draw the figures: ")
+        self.assertIn("Test accuracy: ", done.stdout)
+
+    def test_a_name_that_standard_output_cannot_encode(self):
+        with mock.patch.dict(os.environ, {"PYTHONIOENCODING": "ascii"}):
+            done = self.run_main("--config", self.config("\u65e5\u672c.yaml"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("Figures: \\u65e5\\u672c_loss.png", done.stdout)
+        self.assertIn("\u65e5\u672c_loss.png", self.figures())
+
     def test_standard_output_cannot_be_written(self):
         if not os.path.exists("/dev/full"):
             self.skipTest("needs /dev/full")
@@ -249,7 +276,7 @@ class TestMistakes(TestProgram):
     def test_figures_that_cannot_be_written(self):
         (self.folder / "some_accuracy.png").mkdir()
         done = self.run_main("--config", self.config())
-        self.assert_fails(done, 2, "some_accuracy.png")
+        self.assert_fails(done, 2, "main.py: some_accuracy.png: ")
         self.assertIn("Test accuracy: ", done.stdout)
         self.assertFalse([name for name in self.figures() if name.startswith(".")])
 
@@ -297,7 +324,7 @@ class TestMistakes(TestProgram):
             contextlib.redirect_stderr(stderr),
         ):
             self.assertEqual(main.main(["--config", str(config)]), 2)
-        self.assertIn("not enough memory; try a smaller hidden_size", stderr.getvalue())
+        self.assertIn("not enough memory; try dtype: float32, a smaller", stderr.getvalue())
 
 
 class TestRun(TestProgram):
@@ -427,6 +454,14 @@ class TestRun(TestProgram):
         self.assertLess(len(result.train_loss), 50)
         self.assertFalse(math.isfinite(result.train_loss[-1] + result.valid_loss[-1]))
         self.assertTrue(all(math.isfinite(loss) for loss in result.train_loss[:-1]))
+
+    def test_nothing_is_warned_of_in_the_test(self):
+        # The test set alone is bright enough to make these weights overflow.
+        (images, labels), valid, (bright, test_labels) = self.data
+        dark = images / 200, labels
+        data = main.Data(dark, (valid[0] / 200, valid[1]), (bright * 1e6, test_labels))
+        settings = main.Config("TwoLayerNet", 64, 1e308, 0.0, 1)
+        main.run(settings, data)
 
     def test_a_loss_that_is_not_finite_ends_the_run(self):
         for patched, curve in (("train", "train_loss"), ("evaluate", "valid_loss")):

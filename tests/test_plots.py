@@ -1,6 +1,5 @@
 """The learning curves: which files, and what is drawn in them."""
 
-import contextlib
 import math
 import os
 import tempfile
@@ -78,7 +77,7 @@ class TestPlots(unittest.TestCase):
                     self.assertGreater(high, epochs)
                     shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
                     self.assertTrue(shown)
-                    self.assertTrue(all(tick == int(tick) for tick in shown))
+                    self.assertTrue(all(tick == int(tick) and tick >= 1 for tick in shown))
                     self.assertEqual(axes.lines[0].get_marker() == "o", epochs <= 30)
 
     def test_a_run_that_diverged(self):
@@ -114,9 +113,14 @@ class TestPlots(unittest.TestCase):
 
     def test_an_old_figure_is_not_lost(self):
         Path("loss.png").write_bytes(b"old")
-        for name, failure in (("os.replace", OSError), ("os.replace", KeyboardInterrupt)):
-            with mock.patch(name, side_effect=failure), contextlib.suppress(failure):
+        for failure in (OSError(28, "No space left on device"), KeyboardInterrupt()):
+            with (
+                mock.patch("os.replace", side_effect=failure),
+                self.assertRaises(type(failure)) as caught,
+            ):
                 utils.plot_curves([1.0], [1.0], [1.0], [1.0])
+            if isinstance(failure, OSError):
+                self.assertEqual(caught.exception.filename, "loss.png")
             self.assertEqual(self.files(), ["loss.png"])
             self.assertEqual(Path("loss.png").read_bytes(), b"old")
         utils.plot_curves([1.0], [1.0], [1.0], [1.0])
