@@ -190,7 +190,7 @@ class TestMistakes(TestProgram):
         self.assert_fails(done, 2, "No module named 'matplotlib'; set up as README.md says")
 
     def test_matplotlib_is_set_up_badly(self):
-        environment = {"MPLBACKEND": "module://a_notebooks_own"}
+        environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
         with mock.patch.dict(os.environ, environment):
             done = self.run_main("--config", self.config())
         self.assertEqual((done.returncode, done.stderr), (0, ""))
