@@ -136,9 +136,10 @@ def _has_header(path: str | os.PathLike) -> bool:
     """Tell whether the first line names columns instead of holding an image."""
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         names = file.readline(1 << 16).strip().split(",")
-    # No two columns have one name, but 784 pixels of 256 values cannot all differ: a damaged
-    # image is never taken for a header.
-    return len(names) == len(set(names)) == COLUMNS
+    # Names are words, or at least all different, which 784 pixels of 256 values cannot be: a
+    # damaged image is not taken for a header.
+    words = all(re.search("[A-Za-z]", name) for name in names)
+    return len(names) == COLUMNS and (words or len(set(names)) == COLUMNS)
 
 
 def _first_fault(path: str | os.PathLike, header: bool) -> str | None:

@@ -88,6 +88,7 @@ class TestCsvForms(unittest.TestCase):
             "plain": plain.encode(),
             "no last line end": plain.rstrip("\n").encode(),
             "header": f"{self.header}\n{plain}".encode(),
+            "header of one word": f"label{',pixel' * 784}\n{plain}".encode(),
             "header of numbers": f"{','.join(map(str, range(785)))}\n{plain}".encode(),
             "CRLF": plain.replace("\n", "\r\n").encode(),
             "byte-order mark": plain.encode("utf-8-sig"),
@@ -167,6 +168,10 @@ class TestCsvForms(unittest.TestCase):
             ),
             "damaged first line": (
                 with_value(1, "x").split("\n", 1)[1],
+                "line 1, column 1: found 'x'",
+            ),
+            "damaged first line, all but one value": (
+                f"x{',x' * 783},0\n{first}\n",
                 "line 1, column 1: found 'x'",
             ),
             "after blank lines": (f"{first}\n\n\n{short}\n", "line 4: found 784 columns"),
