@@ -333,7 +333,7 @@ def run(
     best_epoch, best_model, best_accuracy = None, None, -1.0
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
-        # As config.seed < 2**64, no two epochs of any two runs share a seed.
+        # As seed < 2**64, each pair of epoch and seed has its own order. See README, Results.
         train_batches = utils.generate_batched_data(
             *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
         )

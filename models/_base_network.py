@@ -95,8 +95,8 @@ class _baseNetwork:
         ndarray, shape (..., C)
             Probabilities in [0, 1]; each row sums to 1.
         """
-        # Where z - max(z) itself overflows, it is -inf, and exp(-inf) = 0 is what it should be.
         scores = 1.0 * np.asarray(scores)  # whole numbers become floats, which do not wrap around
+        # Where z - max(z) itself overflows, it is -inf, and exp(-inf) = 0 is what it should be.
         with np.errstate(over="ignore"):
             exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return exponentials / exponentials.sum(axis=-1, keepdims=True)

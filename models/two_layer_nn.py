@@ -90,7 +90,7 @@ class TwoLayerNet(_baseNetwork):
         # dL/dhidden = dL/dlogits W2^T; through the sigmoid, s' = s (1 - s) with s = hidden
         d_hidden = d_logits @ W2.T  # (N, H)
         d_preactivation = d_hidden * hidden * (1 - hidden)  # (N, H)
-        # preactivation = X W1 + b1, so dL/dW1 = X^T dL/dpreactivation; b1 the sum again
+        # preactivation = X W1 + b1, so dL/dW1 = X^T dL/dpreactivation; b1 gets the sum
         self.gradients["W1"] = X.T @ d_preactivation  # (D, H)
         self.gradients["b1"] = d_preactivation.sum(axis=0)  # (H,)
         return loss, accuracy
