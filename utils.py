@@ -175,7 +175,8 @@ def generate_batched_data(
     batch_size: int = 32,
     shuffle: bool = False,
     seed: int | None = None,
-) -> tuple[list[NDArray], list[NDArray]]:
+    lazy: bool = False,
+) -> tuple[Sequence[NDArray], Sequence[NDArray]]:
     """Cut images and labels into batches, in order or shuffled alike.
 
     Parameters
@@ -192,12 +193,15 @@ def generate_batched_data(
     seed : int, optional
         The order is that of `random.seed(seed)`, without touching the state of `random`; if
         left out, it comes from that state.
+    lazy : bool
+        Return sequences that make a batch each time it is asked for, instead of lists of all
+        batches, which take as much memory again as the data.
 
     Returns
     -------
-    batched_data : list of ndarray, each (batch_size, 784)
-    batched_label : list of ndarray, each (batch_size,)
-        Slices of new arrays: writing to them leaves `data` and `label` as they were.
+    batched_data : list or sequence of ndarray, each (batch_size, 784)
+    batched_label : list or sequence of ndarray, each (batch_size,)
+        New arrays: writing to them leaves `data` and `label` as they were.
 
     Raises
     ------
@@ -208,17 +212,26 @@ def generate_batched_data(
         raise ValueError(f"batch_size is {batch_size}; expected at least 1")
     if len(data) != len(label):
         raise ValueError(f"found {len(label)} labels for {len(data)} images; expected one each")
+    order = list(range(len(data)))
     if shuffle:
-        order = list(range(len(data)))
         (random if seed is None else random.Random(seed)).shuffle(order)
-        data, label = np.asarray(data)[order], np.asarray(label)[order]
-    else:
-        data, label = np.array(data), np.array(label)
-    starts = range(0, len(data), batch_size)
-    return (
-        [data[start : start + batch_size] for start in starts],
-        [label[start : start + batch_size] for start in starts],
-    )
+    order = np.array(order, dtype=np.intp)
+    rows = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    batches = _LazyBatches(np.asarray(data), rows), _LazyBatches(np.asarray(label), rows)
+    return batches if lazy else (list(batches[0]), list(batches[1]))
+
+
+class _LazyBatches(Sequence):
+    """The batches of an array, each gathered when it is asked for."""
+
+    def __init__(self, array: NDArray, rows: list[NDArray]):
+        self.array, self.rows = array, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> NDArray:
+        return self.array[self.rows[number]]
 
 
 # One epoch

@@ -303,6 +303,26 @@ class TestBatches(unittest.TestCase):
         np.testing.assert_array_equal(data, self.data)
         np.testing.assert_array_equal(labels, self.labels)
 
+    def test_lazy_batches_are_the_same(self):
+        for shuffle, order in ((False, list(range(103))), (True, shuffled(103, 5))):
+            data, labels = utils.generate_batched_data(
+                self.data, self.labels, 10, shuffle, seed=5, lazy=True
+            )
+            self.assertEqual((len(data), len(labels)), (11, 11))
+            for _ in range(2):  # they can be gone through again
+                self.assert_batches((list(data), list(labels)), order, 10)
+
+    def test_lazy_batches_hold_no_copy_of_the_data(self):
+        data, labels = utils.generate_batched_data(
+            self.data, self.labels, 10, shuffle=True, lazy=True
+        )
+        kept = data[0].copy()
+        data[0][:] = 0  # written to a batch that nobody keeps
+        np.testing.assert_array_equal(data[0], kept)
+        self.data[:] = 7
+        self.assertTrue(np.all(data[0] == 7))
+        self.assertIs(type(labels[0]), np.ndarray)
+
     def test_kept_batches_stay_as_they_are(self):
         kept = utils.generate_batched_data(self.data, self.labels, 10, True, 1)
         utils.generate_batched_data(self.data, self.labels, 10, True, 2)
