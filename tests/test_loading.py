@@ -118,6 +118,13 @@ class TestCsvForms(unittest.TestCase):
         self.assertEqual(data.dtype, np.float32)
         np.testing.assert_array_equal(data, self.pixels / np.float32(255))
 
+    def test_bytes(self):
+        self.write("\n".join(self.lines))
+        for dtype in (np.uint8, "uint8"):
+            data, _ = utils.load_csv(self.path, as_array=True, dtype=dtype)
+            self.assertEqual(data.dtype, np.uint8)
+            np.testing.assert_array_equal(data, self.pixels)
+
     def test_malformed(self):
         first, second, *rest = self.lines
         end = "\n" + "\n".join(rest) + "\n"
@@ -322,6 +329,28 @@ class TestBatches(unittest.TestCase):
         self.data[:] = 7
         self.assertTrue(np.all(data[0] == 7))
         self.assertIs(type(labels[0]), np.ndarray)
+
+    def test_bytes_become_floats(self):
+        pixels = np.round(self.data * 255).astype(np.uint8)
+        for lazy in (False, True):
+            for dtype in (np.float32, np.float64):
+                for labels in (self.labels, self.labels.astype(np.uint8)):
+                    images, batched_labels = utils.generate_batched_data(
+                        pixels, labels, 10, lazy=lazy, dtype=dtype
+                    )
+                    self.assertEqual(images[0].dtype, dtype)
+                    expected = np.divide(pixels, 255, dtype=dtype)
+                    np.testing.assert_array_equal(np.concatenate(list(images)), expected)
+                    np.testing.assert_array_equal(np.concatenate(list(batched_labels)), labels)
+
+    def test_only_bytes_are_scaled(self):
+        for data in (self.data, self.data.astype(np.float32), np.ones((103, 784), np.int64)):
+            images, _ = utils.generate_batched_data(data, self.labels, 103, dtype=np.float64)
+            np.testing.assert_array_equal(images[0], data)
+        pixels = np.full((103, 784), 255, np.uint8)
+        images, _ = utils.generate_batched_data(pixels, self.labels, 103)
+        self.assertEqual(images[0].dtype, np.uint8)
+        np.testing.assert_array_equal(images[0], pixels)
 
     def test_kept_batches_stay_as_they_are(self):
         kept = utils.generate_batched_data(self.data, self.labels, 10, True, 1)

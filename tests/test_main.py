@@ -1,6 +1,7 @@
 """The program as a user meets it, on small made-up data, and `run` as other code meets it."""
 
 import contextlib
+import copy
 import dataclasses
 import io
 import math
@@ -436,10 +437,26 @@ class TestRun(TestProgram):
         self.assertIsInstance(model, SoftmaxRegression)
         self.assertEqual(model.weights["W1"].dtype, np.float64)
 
-    def test_float32_data(self):
-        for images, labels in main.load_data("float32"):
-            self.assertEqual(images.dtype, np.float32)
+    def test_bytes_and_floats_give_the_same(self):
+        for dtype in ("float64", "float32"):
+            settings = dataclasses.replace(self.settings, dtype=dtype)
+            floats = [(np.divide(images, 255, dtype=dtype), labels) for images, labels in self.data]
+            one, other = main.run(settings, self.data), main.run(settings, main.Data(*floats))
+            self.assertEqual(one.train_loss, other.train_loss)
+            self.assertEqual(one.valid_loss, other.valid_loss)
+            self.assertEqual(one.test_accuracy, other.test_accuracy)
+
+    def test_images_are_loaded_as_bytes(self):
+        for images, labels in main.load_data():
+            self.assertEqual(images.dtype, np.uint8)
             self.assertEqual(len(images), len(labels))
+
+    def test_the_data_is_left_alone(self):
+        before = copy.deepcopy(self.data)
+        main.run(self.settings, self.data)
+        for part, expected in zip(self.data, before):
+            np.testing.assert_array_equal(part[0], expected[0])
+            np.testing.assert_array_equal(part[1], expected[1])
 
     def test_batches_of_any_size(self):
         for batch_size in (1, 80, 10**9):
