@@ -10,7 +10,8 @@ matrix products alone, X @ W1 and X.T @ D for each training batch and X @ W1 for
 batch: nearly all of the arithmetic, which NumPy leaves to its BLAS library. The two are done in
 turn, so that a slow moment of the machine meets both: seconds are medians over the turns, a ratio
 is the median of the ratios within the turns. Where PyTorch is installed, the same epoch is done
-there, too, with batches that are indexed as ours are, and with batches from its DataLoader.
+there, too, with batches that are indexed as ours are, and with batches from its DataLoader. How an
+epoch grows, and what threads bring, is told from the fastest of a few epochs.
 """
 
 import dataclasses
@@ -279,8 +280,8 @@ def print_growth(data: main.Data) -> None:
             work = matrix_products(config, part)
             # One after the other, because in turn they would spoil each other's short epochs.
             turns = max(1, min(50, int(BUDGET / epochs_in_turn(config, part, 1)[0][0])))
-            epoch = middle(epochs_in_turn(config, part, turns), 0)
-            products = median(seconds(work) for _ in range(turns + 1))
+            epoch = min(turn[0] for turn in epochs_in_turn(config, part, turns))
+            products = min(seconds(work) for _ in range(turns + 1))
             per_image = 1e6 * epoch / len(part.train[0])
             print_row(f"{value:,}", epoch, products, epoch / products, per_image)
 
@@ -293,17 +294,13 @@ def first(images: int, data: main.Data) -> main.Data:
 
 def print_threads() -> None:
     """Print the seconds of an epoch with one BLAS thread and with as many as there are cores."""
-    turns = []
-    for _ in range(2):
-        one, many = (
-            json.loads(python("from tests import benchmark as b; b.print_seconds()", threads=n))
-            for n in (1, os.cpu_count())
-        )
-        turns.append((one, many))
-    print_row("\nbatch size (3,000 images)", " 1 thread", f"{os.cpu_count()} threads", "ratio")
+    code = "from tests import benchmark; benchmark.print_seconds()"
+    cores = os.cpu_count()
+    turns = [[json.loads(python(code, threads=n)) for n in (1, cores)] for _ in range(2)]
+    print_row("\nbatch size (3,000 images)", " 1 thread", f"{cores} threads", "ratio")
     for size in turns[0][0]:
-        pairs = [(one[size], many[size]) for one, many in turns]
-        print_row(size, middle(pairs, 0), middle(pairs, 1), middle(pairs, 1, 0))
+        one, many = (min(turn[n][size] for turn in turns) for n in (0, 1))
+        print_row(size, one, many, many / one)
 
 
 def print_seconds() -> None:
@@ -311,12 +308,15 @@ def print_seconds() -> None:
     data = first(3_000, main.load_data())
     sizes = (1, 4, 16, 64, 256)
     configs = (dataclasses.replace(TWO_LAYER, batch_size=size) for size in sizes)
-    turns = (epochs_in_turn(config, data, 2) for config in configs)
-    print(json.dumps({size: middle(turn, 0) for size, turn in zip(sizes, turns)}))
+    turns = (epochs_in_turn(config, data, 3) for config in configs)
+    print(json.dumps({size: min(turn)[0] for size, turn in zip(sizes, turns)}))
 
 
 if __name__ == "__main__":
     for path in (utils.TRAIN_CSV, utils.TEST_CSV):
         if not os.path.exists(path):
             sys.exit(f"{path}: no such file; make it with: sh data/get_data.sh")
-    print_tables()
+    try:
+        print_tables()
+    except KeyboardInterrupt:
+        sys.exit(130)
