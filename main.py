@@ -331,7 +331,7 @@ def run(
     log(describe(config, model))
 
     # Each batch is gathered and turned from bytes into floats when its turn comes, because copies
-    # of all images are large: a run in float64 peaks at 0.15 GB instead of 0.86.
+    # of all images are large: a run in float64 peaks at 0.16 GB instead of 0.86.
     into_batches = functools.partial(utils.generate_batched_data, lazy=True, dtype=config.dtype)
     debug = config.debug and sys.stderr is not None and sys.stderr.isatty()
     valid_batches = into_batches(*data.valid, EVALUATION_BATCH_SIZE)

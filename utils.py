@@ -197,8 +197,8 @@ def generate_batched_data(
         The order is that of `random.seed(seed)`, without touching the state of `random`; if
         left out, it comes from that state.
     lazy : bool
-        Return sequences that make a batch each time it is asked for, instead of lists of all
-        batches, which take as much memory again as the data.
+        Return sequences that gather a batch each time it is asked for, from `data` as it is then,
+        instead of lists, which hold a copy of all of it.
     dtype : dtype, optional
         Float type of the images in the batches, where those in `data` are bytes (uint8): they
         become value / 255, as `load_csv` makes them. If left out, images stay as they are.
@@ -237,7 +237,9 @@ class _LazyBatches(Sequence):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, number: int) -> NDArray:
+    def __getitem__(self, number: int | slice) -> NDArray | list[NDArray]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(len(self))[number]]
         batch = self.array[self.rows[number]]
         return batch if self.dtype is None else np.divide(batch, 255, dtype=self.dtype)
 

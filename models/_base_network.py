@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 # glibc returns freed arrays to the system, and gets them back page by page, until it has freed one
-# this large: the first epoch takes a sixth less with 128 hidden units, a third less with 512.
+# as large as it takes note of (32 MiB): the first epoch takes a sixth less with 128 hidden units, a
+# third less with 512.
 np.empty(31 * 2**20, dtype=np.uint8)
 
 
@@ -132,7 +133,7 @@ class _baseNetwork:
         x_pred = np.asarray(x_pred)
         p_true = x_pred[np.arange(len(x_pred)), y]  # (N,) the probability of each label
         tiny = np.finfo(np.result_type(p_true, np.float32)).tiny
-        loss = -np.log(np.maximum(p_true, tiny)).sum() / len(p_true)
+        loss = -np.log(np.maximum(p_true, tiny)).sum() / p_true.size
         return float(loss) + 0.0  # 0 and not -0 if all are 1
 
     def _cross_entropy_gradient(self, p: NDArray, y: NDArray) -> NDArray:
@@ -161,7 +162,8 @@ class _baseNetwork:
         float
             Accuracy in [0, 1].
         """
-        return float(np.count_nonzero(np.argmax(x_pred, axis=1) == y) / len(x_pred))
+        right = np.argmax(x_pred, axis=1) == y
+        return float(np.count_nonzero(right) / right.size)
 
     def sigmoid(self, X: ArrayLike) -> NDArray:
         """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x)).

@@ -36,7 +36,7 @@ class _BaseOptimizer:
         for name, weight in model.weights.items():
             if weight.ndim == 2:
                 regularized = self.reg * weight
-                regularized += model.gradients[name]  # in place: an epoch takes 3 % less
+                regularized += model.gradients[name]  # in place: one array of this size less
                 model.gradients[name] = regularized
 
     def update(self, model) -> None:

@@ -96,17 +96,18 @@ def middle(turns: list[tuple[float, ...]], work: int, other: int | None = None) 
 def blas_threads() -> int | None:
     """Return the number of threads that the environment asks for, if it does."""
     values = (os.environ.get(name, "") for name in BLAS_THREADS)
-    return next((int(value) for value in values if value.isdigit()), None)
+    return next((int(value) for value in values if value.isdecimal()), None)
 
 
 def python(code: str, folder: Path = Path(), threads: int | None = None) -> str:
     """Return what Python code prints on standard output, in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
     if threads is not None:
         environment |= dict.fromkeys(BLAS_THREADS, str(threads))
     command = [sys.executable, "-c", code]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
     ).stdout
 
 
@@ -128,14 +129,15 @@ def matrix_products(config: main.Config, data: main.Data) -> Callable[[], None]:
     W1 = main.build_model(config).weights["W1"]  # (784, H)
     product = np.empty((config.batch_size, W1.shape[1]), W1.dtype)
     D, gradient = np.ones_like(product), np.empty_like(W1)
+    valid_product = np.empty((main.EVALUATION_BATCH_SIZE, W1.shape[1]), W1.dtype)
     train_images, valid_images = floats(data.train[0], config), floats(data.valid[0], config)
 
     def multiply() -> None:
         for X in slices(train_images, config.batch_size):
             np.matmul(X, W1, out=product[: len(X)])
             np.matmul(X.T, D[: len(X)], out=gradient)
-        for X in slices(valid_images, config.batch_size):
-            np.matmul(X, W1, out=product[: len(X)])
+        for X in slices(valid_images, main.EVALUATION_BATCH_SIZE):
+            np.matmul(X, W1, out=valid_product[: len(X)])
 
     return multiply
 
@@ -166,12 +168,14 @@ def pytorch_epoch(config: main.Config, data: main.Data, loader: bool) -> Callabl
 
     def batches(dataset, shuffle: bool) -> Iterator:
         if loader:
-            return iter(DataLoader(dataset, config.batch_size, shuffle))
+            size = config.batch_size if shuffle else main.EVALUATION_BATCH_SIZE
+            return iter(DataLoader(dataset, size, shuffle))
         images, labels = dataset.tensors
         if shuffle:
             order = torch.randperm(len(images))
             return ((images[rows], labels[rows]) for rows in order.split(config.batch_size))
-        return zip(images.split(config.batch_size), labels.split(config.batch_size))
+        size = main.EVALUATION_BATCH_SIZE
+        return zip(images.split(size), labels.split(size))
 
     def forward(X, y):
         logits = model(X)
@@ -201,9 +205,16 @@ def print_row(title: str, *cells: str | float) -> None:
     print(f"{title:36}" + "".join(f"{text:>11}" for text in texts), flush=True)
 
 
+def print_heading(title: str, *columns: str) -> None:
+    """Print the first row of a table."""
+    print()
+    print_row(title, *columns)
+
+
 RUN_AND_PEAK = """
-import resource, sys, main
-main.main(["--config", "config.yaml"])
+import contextlib, io, resource, sys, main
+with contextlib.redirect_stderr(io.StringIO()):
+    main.main(["--config", "config.yaml"])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, elsewhere KiB
 print(peak if sys.platform == "darwin" else 1024 * peak)
 """
@@ -214,7 +225,7 @@ def print_runs() -> None:
     if importlib.util.find_spec("resource") is None:
         return  # Windows does not tell
     # Before all else, because a process counts the memory of the one that it was made from.
-    print_row("\nmain.py as a whole process", " seconds", "MB at most")
+    print_heading("main.py as a whole process", "seconds", "MB at most")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data").symlink_to(Path("data").resolve())
@@ -241,7 +252,7 @@ def print_loading() -> None:
     }
     turns = [tuple(map(seconds, works.values())) for _ in range(3)]
     least = [min(work) for work in zip(*turns)]
-    print_row("\nloading " + utils.TRAIN_CSV, " seconds", "ratio", "of minima")
+    print_heading("loading " + utils.TRAIN_CSV, "seconds", "ratio", "of minima")
     for n, title in enumerate(works):
         print_row(title, middle(turns, n), middle(turns, n, 0), least[n] / least[0])
 
@@ -249,9 +260,9 @@ def print_loading() -> None:
 def print_epochs(data: main.Data) -> None:
     """Print the seconds of epochs of both models, and how many times as long PyTorch takes."""
     pytorch = importlib.util.find_spec("torch") is not None
-    columns = [" seconds", "products", "ratio", "of minima"]
+    columns = ["seconds", "products", "ratio", "of minima"]
     columns += ["PyTorch", "ratio", "DataLoader", "ratio"] * pytorch
-    print_row(f"\nepoch of {len(data.train[0]):,} images", *columns)
+    print_heading(f"epoch of {len(data.train[0]):,} images", *columns)
     for model in (TWO_LAYER, SOFTMAX):
         for dtype in ("float64", "float32"):
             config = dataclasses.replace(model, dtype=dtype)
@@ -273,7 +284,7 @@ def print_growth(data: main.Data) -> None:
         ("batch size (6,000 images)", "batch_size", (1, 8, 64, 512, 4096), 6_000),
         ("number of images", None, (1_000, 4_000, 16_000, 48_000), None),
     ):
-        print_row("\n" + title, " seconds", "products", "ratio", "us/image")
+        print_heading(title, "seconds", "products", "ratio", "us/image")
         for value in values:
             config = dataclasses.replace(TWO_LAYER, **({key: value} if key else {}))
             part = first(images or value, data)
@@ -297,7 +308,7 @@ def print_threads() -> None:
     code = "from tests import benchmark; benchmark.print_seconds()"
     cores = os.cpu_count()
     turns = [[json.loads(python(code, threads=n)) for n in (1, cores)] for _ in range(2)]
-    print_row("\nbatch size (3,000 images)", " 1 thread", f"{cores} threads", "ratio")
+    print_heading("batch size (3,000 images)", "1 thread", f"{cores} threads", "ratio")
     for size in turns[0][0]:
         one, many = (min(turn[n][size] for turn in turns) for n in (0, 1))
         print_row(size, one, many, many / one)

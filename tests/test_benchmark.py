@@ -1,8 +1,10 @@
 """The benchmark still runs, on made-up data; what it measures is not looked at."""
 
 import contextlib
+import importlib.util
 import io
 import os
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -11,7 +13,7 @@ from unittest import mock
 import numpy as np
 
 import main
-from tests import ROOT, benchmark, warnings_are_errors, write_made_up_data
+from tests import benchmark, warnings_are_errors, write_made_up_data
 
 
 class TestBenchmark(unittest.TestCase):
@@ -30,7 +32,8 @@ class TestBenchmark(unittest.TestCase):
         versions, *tables = out.getvalue().split("\n\n")
         self.assertIn(f"NumPy {np.__version__}", versions)
         rows = [len(table.splitlines()) - 1 for table in tables]
-        self.assertEqual(rows, [3, 4, 4, 4, 5, 4, 5])
+        runs = [3] if importlib.util.find_spec("resource") else []  # not on Windows
+        self.assertEqual(rows, [*runs, 4, 4, 4, 5, 4, 5])
 
     def test_epochs_in_turn(self):
         done = []
@@ -43,18 +46,16 @@ class TestBenchmark(unittest.TestCase):
     def test_matrix_products_are_those_of_an_epoch(self):
         shapes = []
         data = main.load_data()
-        work = benchmark.matrix_products(benchmark.TWO_LAYER, data)
-        with mock.patch("numpy.matmul", lambda X, Y, out: shapes.append((X.shape, Y.shape))):
-            work()
+        note = mock.patch("numpy.matmul", lambda X, Y, out: shapes.append((X.shape, Y.shape)))
+        with mock.patch.object(main, "EVALUATION_BATCH_SIZE", 15), note:
+            benchmark.matrix_products(benchmark.TWO_LAYER, data)()
         train = [((64, 784), (784, 128)), ((784, 64), (64, 128))]
         train += [((16, 784), (784, 128)), ((784, 16), (16, 128))]
-        self.assertEqual(shapes, [*train, ((20, 784), (784, 128))])
+        self.assertEqual(shapes, [*train, ((15, 784), (784, 128)), ((5, 784), (784, 128))])
 
-    def test_discovery_does_not_run_it(self):
-        loader = unittest.TestLoader()
-        names = str(loader.discover(str(ROOT / "tests"), top_level_dir=str(ROOT)))
-        self.assertIn("tests.test_benchmark", names)
-        self.assertNotIn("tests.benchmark", names)
+    def test_a_process_that_fails_is_not_passed_over(self):
+        with self.assertRaises(subprocess.CalledProcessError):
+            benchmark.python("raise SystemExit(3)")
 
 
 if __name__ == "__main__":

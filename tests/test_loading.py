@@ -316,6 +316,12 @@ class TestBatches(unittest.TestCase):
                 self.data, self.labels, 10, shuffle, seed=5, lazy=True
             )
             self.assertEqual((len(data), len(labels)), (11, 11))
+            whole = [list(data), list(labels)]
+            for part, batches in zip((data, labels), whole):
+                for some in (slice(3), slice(9, None), slice(None, None, -2)):
+                    for one, other in zip(part[some], batches[some], strict=True):
+                        np.testing.assert_array_equal(one, other)
+                np.testing.assert_array_equal(part[-1], batches[-1])
             for _ in range(2):  # they can be gone through again
                 self.assert_batches((list(data), list(labels)), order, 10)
 

@@ -102,6 +102,12 @@ class TestAccuracy(unittest.TestCase):
         self.assertEqual(self.network.compute_accuracy(np.eye(3), np.arange(3)), 1)
         self.assertEqual(self.network.compute_accuracy(np.eye(3), np.array([1, 2, 0])), 0)
 
+    def test_a_column_of_labels_stays_in_range(self):
+        column = np.zeros((3, 1), dtype=int)
+        self.assertEqual(self.network.compute_accuracy(np.eye(3)[[0, 0, 0]], column), 1)
+        loss = self.network.cross_entropy_loss(np.full((3, 3), 0.5), column)
+        self.assertAlmostEqual(loss, math.log(2), places=15)
+
     def test_first_of_ties(self):
         self.assertEqual(self.network.compute_accuracy(np.ones((1, 3)), np.array([0])), 1)
 

@@ -117,6 +117,22 @@ class TestOptimizer(unittest.TestCase):
         for array in (*model.weights.values(), *model.gradients.values()):
             self.assertEqual(array.dtype, np.float32)
 
+    def test_replaced_gradients_do_not_change_the_type_of_weights(self):
+        for dtype, other in ((np.float64, np.float32), (np.float32, np.float64), (np.float64, int)):
+            model = TwoLayerNet(6, 3, 4, dtype=dtype)
+            for name, gradient in model.gradients.items():
+                model.gradients[name] = np.ones(gradient.shape, dtype=other)
+            SGD(0.1, 0.1).update(model)
+            for name, weight in model.weights.items():
+                self.assertEqual(weight.dtype, dtype, (name, other))
+
+    def test_weights_of_whole_numbers(self):
+        model = SoftmaxRegression(2, 2)
+        model.weights["W1"] = np.array([[1, 2], [3, 4]])
+        model.gradients["W1"] = np.array([[1, 1], [0, 0]])
+        SGD(0.5, 0.1).update(model)
+        np.testing.assert_allclose(model.weights["W1"], [[0.45, 1.4], [2.85, 3.8]], rtol=1e-15)
+
     def test_how_to_update_is_left_to_subclasses(self):
         with self.assertRaisesRegex(NotImplementedError, "_BaseOptimizer"):
             _BaseOptimizer().update(trained_once())
