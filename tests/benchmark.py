@@ -167,14 +167,13 @@ def pytorch_epoch(config: main.Config, data: main.Data, loader: bool) -> Callabl
     )
 
     def batches(dataset, shuffle: bool) -> Iterator:
+        size = config.batch_size if shuffle else main.EVALUATION_BATCH_SIZE
         if loader:
-            size = config.batch_size if shuffle else main.EVALUATION_BATCH_SIZE
             return iter(DataLoader(dataset, size, shuffle))
         images, labels = dataset.tensors
         if shuffle:
             order = torch.randperm(len(images))
-            return ((images[rows], labels[rows]) for rows in order.split(config.batch_size))
-        size = main.EVALUATION_BATCH_SIZE
+            return ((images[rows], labels[rows]) for rows in order.split(size))
         return zip(images.split(size), labels.split(size))
 
     def forward(X, y):
