@@ -6,6 +6,20 @@ Before `run`, which trains and tests one model, stands the reading of the config
 as a whole before any data is read; after it, the command line.
 """
 
+import os
+import signal
+import sys
+
+
+def stop_at_once(*_) -> None:
+    """Answer Ctrl-C while modules load: an exception could end as an error of NumPy's import."""
+    os.write(2, b"main.py: interrupted\n")
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    usual_handler = signal.signal(signal.SIGINT, stop_at_once)
+
 import argparse
 import copy
 import dataclasses
@@ -13,11 +27,11 @@ import difflib
 import functools
 import importlib.util
 import io
+import logging
 import math
-import os
 import re
 import reprlib
-import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,11 +49,9 @@ try:
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError("No module named 'matplotlib'")
 except ImportError as error:
-    print(f"main.py: {error}; set up as README.md says, section Run", file=sys.stderr)
+    problem = textwrap.shorten(str(error), 200)  # NumPy, if broken, writes a page
+    print(f"main.py: {problem}; set up as README.md says, section Run", file=sys.stderr)
     sys.exit(2)
-except KeyboardInterrupt:
-    print("main.py: interrupted", file=sys.stderr)
-    sys.exit(130)
 
 # The config
 
@@ -102,6 +114,7 @@ DEFAULTS = {
 }
 # YAML 1.1 reads 1e-3 and 1.5e3 as text: its numbers with an exponent have a dot and a sign.
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+LARGEST_CONFIG = 64_000  # bytes; of larger files, such as the data, YAML takes minutes
 
 
 def read_config(path: str | os.PathLike) -> Config:
@@ -109,10 +122,10 @@ def read_config(path: str | os.PathLike) -> Config:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ConfigError
         If anything in it is not as expected; names the file, the key and what is expected.
-    OSError
-        If it cannot be read.
     """
     content = parse_yaml(path)
     sections = " and ".join(SECTIONS)
@@ -137,16 +150,28 @@ def read_config(path: str | os.PathLike) -> Config:
     return Config(**settings)
 
 
-def parse_yaml(path: str | os.PathLike) -> Any:
-    """Return the content of a YAML file, or raise a ConfigError that says why it is none."""
+def read_text(path: str | os.PathLike) -> str:
+    """Return the text of a file of a config's size, or raise an error that says why it is none."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader))
-        return yaml.safe_load(text)
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST_CONFIG + 1)
+        if len(content) > LARGEST_CONFIG:
+            raise ConfigError(f"{path}: is larger than {LARGEST_CONFIG:,} bytes; expected a config")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file; see configs/ for those there are") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a YAML file") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not a text file in UTF-8; expected YAML") from None
+
+
+def parse_yaml(path: str | os.PathLike) -> Any:
+    """Return the content of a YAML file, or raise a ConfigError that says why it is none."""
+    text = read_text(path)
+    try:
+        refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader))
+        return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         # Of a key without its colon or a text without its end, the beginning is the place to look.
         scanning = (error.context or "").startswith("while scanning")
@@ -449,8 +474,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     # The figures are files; a backend that a notebook asks for may not even exist here.
     os.environ["MPLBACKEND"] = "agg"
-    path = parse_arguments(arguments).config
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no advice about its cache
+    path = "the config"
     try:
+        path = parse_arguments(arguments).config
         return train_and_report(path)
     except KeyboardInterrupt:
         print_error("interrupted")
@@ -511,4 +538,5 @@ def train_and_report(path: str) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, usual_handler)
     sys.exit(main())

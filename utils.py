@@ -57,6 +57,8 @@ def load_csv(
     ------
     FileNotFoundError
         If there is no such file; says how to make MNIST's.
+    OSError
+        If it cannot be read.
     ValueError
         If the file is not as described above; names the line and what is wrong with it.
     """
@@ -108,12 +110,15 @@ def load_mnist_test(as_array: bool = False, dtype: DTypeLike = np.float64) -> tu
 
 def _read_rows(path: str | os.PathLike) -> NDArray:
     """Return the lines of a CSV file as one array of bytes (N, 785), checked."""
-    if not os.path.exists(path):
+    try:
+        header = _has_header(path)
+    except FileNotFoundError:
         raise FileNotFoundError(
             f"{path}: no such file; run this in the project's folder, and make the MNIST files "
             "with: sh data/get_data.sh (Windows: data\\get_data.bat)"
-        )
-    header = _has_header(path)
+        ) from None
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; expected a CSV file", str(path)) from None
     try:
         # Of an empty file NumPy only warns, and NumPy 1 of a fraction that it cut to an integer.
         with warnings.catch_warnings():

@@ -7,6 +7,7 @@ program run as a user runs it.
 import functools
 import os
 import random
+import shutil
 import subprocess
 import sys
 import unittest
@@ -61,13 +62,27 @@ def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
         (folder / "data" / name).write_text("\n".join(lines) + "\n")
 
 
-def run_program(*arguments, cwd: Path, **options) -> subprocess.CompletedProcess:
-    """Run Python with these arguments in a folder, every warning an error; return what came."""
+def start_program(*arguments, cwd: Path, powerless: bool = False, **options) -> subprocess.Popen:
+    """Start Python with these arguments in a folder, every warning an error, its output in pipes.
+
+    A powerless program is refused what permissions do not allow, even where root starts it.
+    """
     command = [sys.executable, "-W", "error", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **options
-    )
+    if powerless and hasattr(os, "geteuid") and os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            raise unittest.SkipTest("as root this needs setpriv, to give up root's privileges")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **options.pop("env", {})}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    text = {"encoding": "utf-8", "errors": "replace"}
+    return subprocess.Popen(command, cwd=cwd, env=environment, **{**pipes, **text, **options})
+
+
+def run_program(*arguments, cwd: Path, **options) -> subprocess.CompletedProcess:
+    """Run a program as `start_program` starts it; return what came of it."""
+    with start_program(*arguments, cwd=cwd, **options) as process:
+        stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def shuffled(count: int, seed) -> list[int]:

@@ -289,8 +289,17 @@ class TestRefused(TestConfig):
     def test_no_file(self):
         with self.assertRaisesRegex(FileNotFoundError, "missing.yaml: no such file; see configs/"):
             main.read_config(self.path.with_name("missing.yaml"))
-        with self.assertRaises(OSError):
+        with self.assertRaisesRegex(main.ConfigError, "expected a YAML file"):
             main.read_config(self.path.parent)
+
+    def test_size(self):
+        good = yaml.safe_dump(GOOD)
+        longest = good + "#" * (64_000 - len(good))
+        self.assertEqual(self.read(longest), self.read(GOOD))
+        # Cut in the middle of a letter, it would not even be text.
+        self.assert_refused(
+            longest[:-1] + "\u00e9" * 2, "is larger than 64,000 bytes; expected a config"
+        )
 
 
 if __name__ == "__main__":

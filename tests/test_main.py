@@ -19,7 +19,13 @@ import numpy as np
 
 import main
 from models import SoftmaxRegression, TwoLayerNet
-from tests import ROOT, run_program, warnings_are_errors, write_made_up_data
+from tests import (
+    ROOT,
+    run_program,
+    start_program,
+    warnings_are_errors,
+    write_made_up_data,
+)
 
 CONFIG = """\
 Train:
@@ -212,14 +218,7 @@ class TestMistakes(TestProgram):
         if not os.path.exists("/dev/full"):
             self.skipTest("needs /dev/full")
         with open("/dev/full", "w") as full:
-            done = subprocess.run(
-                [sys.executable, "-W", "error", ROOT / "main.py", "--config", self.config()],
-                cwd=self.folder,
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+            done = self.run_main("--config", self.config(), stdout=full)
         self.assert_fails(done, 1, "standard output: No space left on device")
 
     def test_configs(self):
@@ -283,14 +282,8 @@ class TestMistakes(TestProgram):
 
     @unittest.skipIf(os.name == "nt", "Windows has no SIGINT for one process")
     def test_ctrl_c(self):
-        command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
-        with subprocess.Popen(
-            [*command, self.config(epochs=10**6)],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        config = self.config(epochs=10**6)
+        with start_program(ROOT / "main.py", "--config", config, cwd=self.folder) as process:
             while not process.stdout.readline().startswith("    2 "):
                 pass
             process.send_signal(signal.SIGINT)
@@ -299,15 +292,10 @@ class TestMistakes(TestProgram):
         self.assertEqual(self.figures(), [])
 
     def test_nobody_reads_on(self):
-        command = [sys.executable, "-W", "error", ROOT / "main.py", "--config"]
-        buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-        with subprocess.Popen(
-            [*command, self.config(epochs=10**6)],
-            cwd=self.folder,
-            env=buffered,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        buffered = {"PYTHONUNBUFFERED": ""}
+        config = self.config(epochs=10**6)
+        with start_program(
+            ROOT / "main.py", "--config", config, cwd=self.folder, env=buffered
         ) as process:
             process.stdout.readline()
             process.stdout.close()
