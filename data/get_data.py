@@ -11,9 +11,24 @@ A file that is already right is left alone. One that is not the expected file is
 the new one under another name.
 """
 
+import os
+import signal
+import sys
+
+
+def stop_at_once(*_) -> None:
+    """Answer Ctrl-C while modules load: an exception could end as an error of NumPy's import."""
+    os.write(2, b"get_data: interrupted\n")
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    usual_handler = signal.signal(signal.SIGINT, stop_at_once)
+
 import argparse
 import contextlib
 import csv
+import errno
 import functools
 import gzip
 import hashlib
@@ -21,12 +36,9 @@ import http.client
 import io
 import itertools
 import math
-import os
 import pickle
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -39,8 +51,6 @@ from typing import NamedTuple
 
 try:
     import numpy as np
-except KeyboardInterrupt:
-    sys.exit(130)
 except ImportError as error:
     sys.exit(f"get_data: {error}; install it with: {sys.executable} -m pip install numpy")
 
@@ -86,6 +96,10 @@ class SourceError(Exception):
     """A source did not give what it should; the message is the reason, in one line."""
 
 
+class OutputError(OSError):
+    """Standard output cannot be written."""
+
+
 class Dataset(NamedTuple):
     """What a source gives for one file: uint8 labels (N,) and uint8 pixels (N, 784)."""
 
@@ -118,7 +132,7 @@ class Progress:
         self.step_name = name
         self.update("")
         if not self.live:
-            print(name, file=self.stream, flush=True)
+            self._print(name)
 
     def update(self, state: str) -> None:
         """Say how far the step is."""
@@ -128,19 +142,25 @@ class Progress:
     def line(self, text: str) -> None:
         """Say something that stays."""
         self.clear()
-        print(text, file=self.stream, flush=True)
+        self._print(text)
 
     def clear(self) -> None:
         """Wipe the line that updates, if there is one."""
         if self.live and self.width:
             self._replace("")
-            print(end="\r", file=self.stream, flush=True)
+            self._print(end="\r")
 
     def _replace(self, text: str) -> None:
         # A line that wraps around could not be replaced.
         text = text[: shutil.get_terminal_size().columns - 1]
-        print("\r" + text.ljust(self.width), end="", file=self.stream, flush=True)
+        self._print("\r" + text.ljust(self.width), end="")
         self.width = len(text)
+
+    def _print(self, text: str = "", end: str = "\n") -> None:
+        try:
+            print(text, end=end, file=self.stream, flush=True)
+        except OSError as error:
+            raise OutputError(error.errno, error.strerror) from None
 
 
 # The sources
@@ -432,7 +452,9 @@ def main() -> int:
     )
     parser.parse_args()
     for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # these clean up, as Ctrl-C does
-        signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks for
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     progress = Progress()
     try:
         if get_data(Path(__file__).parent, CSV_FILES, SOURCES, progress):
@@ -442,6 +464,12 @@ def main() -> int:
         progress.clear()
         print("get_data: interrupted", file=sys.stderr)
         return 130
+    except OutputError as error:
+        # What is still buffered goes nowhere, or Python would try it again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:  # otherwise nobody reads on, which is no mistake
+            print(f"get_data: standard output: {error.strerror}", file=sys.stderr)
+        return 1
     except OSError as error:
         problem = f"{error.filename or Path(__file__).parent}: {error.strerror}"
     progress.clear()
@@ -450,4 +478,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, usual_handler)
     sys.exit(main())

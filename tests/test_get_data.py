@@ -26,7 +26,14 @@ from unittest import mock
 
 import numpy as np
 
-from tests import ROOT, csv_lines, made_up_images, mnist, warnings_are_errors
+from tests import (
+    ROOT,
+    csv_lines,
+    made_up_images,
+    mnist,
+    start_program,
+    warnings_are_errors,
+)
 
 
 def import_program():
@@ -89,6 +96,8 @@ def send(handler, body: bytes, length: int | None = None) -> None:
 class DataCase(unittest.TestCase):
     """Two small tables of made-up images, a folder to make them in, and mirrors to serve them."""
 
+    COUNTS = (23, 9)  # images in the two
+
     def setUp(self):
         warnings_are_errors(self)
         folder = tempfile.TemporaryDirectory()
@@ -96,7 +105,7 @@ class DataCase(unittest.TestCase):
         self.folder = Path(folder.name) / "data"
         self.folder.mkdir()
         self.files, self.contents, self.tables, self.images = {}, {}, [], {}
-        for seed, (real, count) in enumerate(zip(get_data.CSV_FILES, (23, 9), strict=True)):
+        for seed, (real, count) in enumerate(zip(get_data.CSV_FILES, self.COUNTS, strict=True)):
             labels, pixels = made_up_images(count, seed)
             self.images[real.name] = labels, pixels
             self.files[real.labels] = idx(labels)
@@ -560,40 +569,36 @@ class TestSources(unittest.TestCase):
             self.assertTrue(os.path.samefile(err.strip(), folder))
 
 
-class TestCommandLine(DataCase):
+class ProgramCase(DataCase):
     """The program in a process of its own, in a folder of its own."""
 
     def setUp(self):
         super().setUp()
-        for name in ("get_data.py", "get_data.sh"):
-            shutil.copy(ROOT / "data" / name, self.folder / name)
+        shutil.copy(ROOT / "data" / "get_data.sh", self.folder)
+        source = (ROOT / "data" / "get_data.py").read_text(encoding="utf-8")
+        # All of it as it is, but for the small tables and the mirrors of a test.
+        above, main, below = source.rpartition('if __name__ == "__main__":')
+        tables = [tuple(table) for table in self.tables]
+        here = f"CSV_FILES = [CsvFile(*table) for table in {tables}]\n" + (
+            "SOURCES = [Source(url, functools.partial(load_from_mirror, url))"
+            " for url in os.environ.get('MIRRORS', '').split()]\n"
+        )
+        program = self.folder / "get_data.py"
+        program.write_text(above + here + main + below, encoding="utf-8")
         self.contents |= {path.name: path.read_bytes() for path in self.folder.iterdir()}
 
-    def start(self, *urls: str) -> subprocess.Popen:
+    def start(self, *urls: str, env=None, **options) -> subprocess.Popen:
         """Start the program on the small tables and some mirrors."""
-        program = f"""
-import functools, sys
-sys.path.insert(0, {str(self.folder)!r})
-sys.argv = ["get_data.py"]
-import get_data
-get_data.CSV_FILES = [get_data.CsvFile(*table) for table in {[tuple(table) for table in self.tables]}]
-get_data.SOURCES = [
-    get_data.Source(url, functools.partial(get_data.load_from_mirror, url)) for url in {urls}
-]
-sys.exit(get_data.main())
-"""
-        return subprocess.Popen(
-            [sys.executable, "-B", "-W", "error", "-c", program],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        env = {**(env or {}), "MIRRORS": " ".join(urls)}
+        return start_program(self.folder / "get_data.py", cwd=self.folder, env=env, **options)
 
     def finish(self, process: subprocess.Popen) -> tuple[int, str, str]:
         """Return exit status, standard output and standard error of a program, once it ended."""
         out, err = process.communicate()
         return process.returncode, out, err
 
+
+class TestCommandLine(ProgramCase):
     def test_all_well_and_once_more(self):
         mirror = self.mirror()
         for _ in range(2):
@@ -640,6 +645,7 @@ sys.exit(get_data.main())
     @unittest.skipIf(os.name == "nt", "needs sh")
     def test_wrapper(self):
         mnist()  # or the program would fetch it
+        shutil.copy(ROOT / "data" / "get_data.py", self.folder)
         for table in get_data.CSV_FILES:
             (self.folder / table.name).symlink_to(ROOT / "data" / table.name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
