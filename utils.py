@@ -353,8 +353,9 @@ class _Progress:
     """Reports batches on standard error: in a line that replaces itself, or the last one only."""
 
     def __init__(self, title: str | None, batches: int):
-        self.title, self.batches = title, batches
-        self.live = title is not None and sys.stderr.isatty()
+        self.title = title if sys.stderr is not None else None  # there may be none
+        self.batches = batches
+        self.live = self.title is not None and sys.stderr.isatty()
         self.due = 0.0
         self.width = 0
 

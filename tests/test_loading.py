@@ -5,6 +5,7 @@ import random
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class TestCsvForms(unittest.TestCase):
             "plain": plain.encode(),
             "no last line end": plain.rstrip("\n").encode(),
             "header": f"{self.header}\n{plain}".encode(),
+            "header of long words": f"{self.header.replace(',', ',the brightness of the pixel at ')}\n{plain}".encode(),
             "header of one word": f"label{',pixel' * 784}\n{plain}".encode(),
             "header of numbers": f"{','.join(map(str, range(785)))}\n{plain}".encode(),
             "CRLF": plain.replace("\n", "\r\n").encode(),
@@ -149,6 +151,7 @@ class TestCsvForms(unittest.TestCase):
                 with_value(2, "256"),
                 "column 2: found '256'; expected a pixel, a whole number from 0 to 255",
             ),
+            "999": (with_value(2, "999"), "column 2: found '999'; expected a pixel"),
             "negative": (with_value(2, "-1"), "line 2, column 2: found '-1'"),
             "not a number": (with_value(2, "nan"), "line 2, column 2: found 'nan'"),
             "huge": (with_value(2, "1" * 5000), "line 2, column 2: found '1111"),
@@ -168,6 +171,7 @@ class TestCsvForms(unittest.TestCase):
                 with_value(1, "10"),
                 "line 2, column 1: found '10'; expected a label, a whole number from 0 to 9",
             ),
+            "label 12": (with_value(1, "12"), "line 2, column 1: found '12'; expected a label"),
             "label missing": (with_value(1, ""), "line 2, column 1: found ''"),
             "two headers": (
                 f"{self.header}\n{self.header}\n{first}\n",
@@ -198,6 +202,14 @@ class TestCsvForms(unittest.TestCase):
                     self.assertIn(str(self.path), message)
                     self.assertIn(expected, message)
                     self.assertLess(len(message.splitlines()), 2)
+
+    def test_a_fault_that_only_numpy_sees(self):
+        self.write("\n".join(self.lines))
+        with (
+            mock.patch("numpy.loadtxt", side_effect=ValueError("too odd")),
+            self.assertRaisesRegex(ValueError, "images.csv, too odd$"),
+        ):
+            utils.load_csv(self.path)
 
     def test_not_text(self):
         text = "\n".join(self.lines)
@@ -350,7 +362,8 @@ class TestBatches(unittest.TestCase):
                     np.testing.assert_array_equal(np.concatenate(list(batched_labels)), labels)
 
     def test_only_bytes_are_scaled(self):
-        for data in (self.data, self.data.astype(np.float32), np.ones((103, 784), np.int64)):
+        whole = np.ones((103, 784), np.int64)
+        for data in (self.data, self.data.astype(np.float32), whole, whole.astype(bool)):
             images, _ = utils.generate_batched_data(data, self.labels, 103, dtype=np.float64)
             np.testing.assert_array_equal(images[0], data)
         pixels = np.full((103, 784), 255, np.uint8)

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
+from models._base_network import _baseNetwork
 from tests import mnist
 
 MODELS = (SoftmaxRegression, TwoLayerNet)
@@ -59,6 +60,11 @@ class TestInitialValues(unittest.TestCase):
             for entries in (model.weights, model.gradients):
                 self.assertEqual({name: a.shape for name, a in entries.items()}, shapes[Model])
                 self.assertTrue(all(array.dtype == np.float64 for array in entries.values()))
+
+    def test_default_sizes_of_the_base(self):
+        network = _baseNetwork()
+        self.assertEqual((network.input_size, network.num_classes), (784, 10))
+        self.assertEqual((network.weights, network.gradients), ({}, {}))
 
     def test_values(self):
         model = TwoLayerNet(input_size=6, num_classes=3, hidden_size=4)
@@ -189,6 +195,12 @@ class TestForward(unittest.TestCase):
             for name in weights:
                 np.testing.assert_array_equal(model.weights[name], weights[name])
                 self.assertTrue(model.gradients[name].any())
+            # The mode may come from anywhere: equal text is enough.
+            model.gradients = copy.deepcopy(gradients)
+            model.forward(X, y, mode="TRAIN".lower())
+            for name in weights:
+                np.testing.assert_array_equal(model.weights[name], weights[name])
+                self.assertTrue(model.gradients[name].any())
 
     def test_the_order_of_a_batch_does_not_matter(self):
         for model in small_models():
@@ -303,6 +315,7 @@ class TestBadInput(unittest.TestCase):
             "one image without its axis": (X[0], y[:1], r"X has shape \(5,\)"),
             "images as squares": (np.zeros((3, 5, 5)), y, r"X has shape \(3, 5, 5\)"),
             "a column short": (X[:, :4], y, r"X has shape \(3, 4\); expected \(N, 5\)"),
+            "a column long": (np.zeros((3, 6)), y, r"X has shape \(3, 6\); expected \(N, 5\)"),
             "no image": (X[:0], y[:0], r"X has shape \(0, 5\)"),
             "text": (X.astype(str), y, "X holds <U32; expected numbers"),
             "objects": (X.astype(object), y, "X holds object"),
@@ -314,6 +327,7 @@ class TestBadInput(unittest.TestCase):
             "labels as fractions": (X, y / 2, "y holds float64; expected integer labels"),
             "labels as truth values": (X, y > 1, "y holds bool"),
             "a label too large": (X, y + 1, "y holds labels from 1 to 3; expected 0 to 2"),
+            "a label much too large": (X, y + 9, "y holds labels from 9 to 11; expected 0 to 2"),
             "a negative label": (X, y - 1, "y holds labels from -1 to 1"),
         }
         models = (SoftmaxRegression(5, 3), TwoLayerNet(5, 3, 4))

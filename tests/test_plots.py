@@ -2,11 +2,13 @@
 
 import math
 import os
+import struct
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from matplotlib.figure import Figure
 
 import utils
@@ -68,7 +70,7 @@ class TestPlots(unittest.TestCase):
             self.assertEqual(legend, list(curves))
 
     def test_ticks_are_epochs(self):
-        for epochs in (1, 2, 3, 10, 31, 200):
+        for epochs in (1, 2, 3, 10, 30, 31, 200):
             with self.subTest(epochs=epochs):
                 curve = [1 / (epoch + 1) for epoch in range(epochs)]
                 for axes in self.draw(curve, curve, curve, curve):
@@ -96,6 +98,25 @@ class TestPlots(unittest.TestCase):
         self.assertEqual(
             [line.get_label() for line in axes.lines[2:]], ["loss not finite: epoch 1"]
         )
+
+    def test_an_epoch_that_gets_nothing_right_is_better_than_one_that_diverged(self):
+        axes, _ = self.draw([math.nan, 1.0], [0.5, 0.0], [1.0, 1.0], [0.5, 0.0])
+        self.assertEqual(axes.lines[2].get_label(), "best validation accuracy: epoch 2")
+
+    def test_looks(self):
+        """Both curves look alike, marks are thinner, and every epoch lies within the axes."""
+        for epochs, right_end in ((1, 1.5), (5, 5.5), (25, 25.5), (31, 31.62), (200, 204)):
+            curve = [1 / (epoch + 1) for epoch in range(epochs)]
+            for axes in self.draw(curve, curve, curve, curve):
+                np.testing.assert_allclose(axes.get_xlim(), (0.5, right_end))
+                training, validation, mark = axes.lines
+                self.assertEqual(training.get_markersize(), validation.get_markersize())
+                self.assertEqual(training.get_linewidth(), validation.get_linewidth())
+                self.assertNotEqual(training.get_color(), validation.get_color())
+                self.assertTrue(0 < mark.get_linewidth() < training.get_linewidth())
+        for name in self.files():
+            header = Path(name).read_bytes()[16:24]
+            self.assertEqual(struct.unpack(">II", header), (1050, 675))  # pixels
 
     def test_the_first_of_epochs_that_tie_is_the_best(self):
         axes, _ = self.draw([1.0] * 3, [0.5] * 3, [1.0] * 3, [0.6, 0.7, 0.7])

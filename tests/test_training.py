@@ -3,6 +3,8 @@
 import contextlib
 import copy
 import io
+import itertools
+import re
 import unittest
 from unittest import mock
 
@@ -138,6 +140,19 @@ class TestOptimizer(unittest.TestCase):
             _BaseOptimizer().update(trained_once())
 
 
+class Terminal(io.StringIO):
+    """A stream that counts as a terminal, and knows what has been flushed."""
+
+    flushed, flushes = "", 0
+
+    def isatty(self):
+        return True
+
+    def flush(self):
+        self.flushed = self.getvalue()
+        self.flushes += 1
+
+
 class TestEpoch(unittest.TestCase):
     """`train` and `evaluate` on made-up images."""
 
@@ -197,7 +212,7 @@ class TestEpoch(unittest.TestCase):
 
     def test_refused(self):
         data, labels = self.batches()
-        for batches in (([], []), (data, labels[1:]), (data, [])):
+        for batches in (([], []), (data, labels[1:]), (data, []), (data[1:], labels)):
             with self.assertRaisesRegex(ValueError, "expected as many of each, at least 1"):
                 utils.evaluate(*batches, SoftmaxRegression(), debug=False)
             with self.assertRaisesRegex(ValueError, "expected as many of each, at least 1"):
@@ -228,11 +243,36 @@ class TestEpoch(unittest.TestCase):
             ],
         )
 
-    def test_debug_replaces_its_line_on_a_terminal(self):
-        class Terminal(io.StringIO):
-            def isatty(self):
-                return True
+    def test_debug_without_standard_error(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(None):
+            utils.evaluate(*self.batches(), SoftmaxRegression())
+        self.assertEqual(out.getvalue(), "")
 
+    def test_debug_reports_the_last_of_many_batches(self):
+        err = io.StringIO()
+        data = np.tile(self.data, (3, 1))
+        batches = utils.generate_batched_data(data, np.tile(self.labels, 3), 1)
+        with contextlib.redirect_stderr(err):
+            utils.evaluate(*batches, SoftmaxRegression())
+        self.assertRegex(err.getvalue(), r"\Aevaluation: batch 309/309, [^\n]*\n\Z")
+
+    def test_debug_reports_ten_times_a_second_on_a_terminal(self):
+        err = Terminal()
+        clock = itertools.count(100, 0.03)
+        with (
+            contextlib.redirect_stderr(err),
+            mock.patch("time.monotonic", lambda: round(next(clock), 2)),
+        ):
+            utils.evaluate(*self.batches(), SoftmaxRegression())
+        # Each report looks at the clock twice, so 0.13 s pass at least until the next.
+        shown = re.findall(r"batch (\d+)/11", err.getvalue())
+        self.assertEqual(shown, ["1", "5", "9"])
+        # Each appears at once, and so does the blank that wipes the last.
+        self.assertEqual(err.flushed, err.getvalue())
+        self.assertEqual(err.flushes, 4)
+
+    def test_debug_replaces_its_line_on_a_terminal(self):
         err = Terminal()
         with contextlib.redirect_stderr(err), mock.patch("time.monotonic", lambda: 5.0):
             utils.train(7, *self.batches(), SoftmaxRegression(), SGD())
