@@ -54,12 +54,17 @@ def csv_lines(labels, pixels) -> list[str]:
     return [",".join(map(str, [label, *row])) for label, row in zip(labels, pixels)]
 
 
+@functools.cache
+def made_up_csv(count: int, seed: int) -> str:
+    """Return a CSV file of made-up images."""
+    return "\n".join(csv_lines(*made_up_images(count, seed))) + "\n"
+
+
 def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
     """Write data/mnist_train.csv and data/mnist_test.csv of made-up images into a folder."""
     (folder / "data").mkdir()
     for name, count, seed in (("mnist_train.csv", train, 1), ("mnist_test.csv", test, 2)):
-        lines = csv_lines(*made_up_images(count, seed))
-        (folder / "data" / name).write_text("\n".join(lines) + "\n")
+        (folder / "data" / name).write_text(made_up_csv(count, seed))
 
 
 def start_program(*arguments, cwd: Path, powerless: bool = False, **options) -> subprocess.Popen:
