@@ -454,7 +454,7 @@ def _draw_curves(
     axes.set_xlim(0.5, count + max(0.5, 0.02 * count))  # there is no epoch 0, so no tick for it
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="best")  # said aloud, or Matplotlib warns where it takes more than a second
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     return png.getvalue()

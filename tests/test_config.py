@@ -95,6 +95,20 @@ class TestAccepted(TestConfig):
         text = "Train: &t {batch_size: 1, learning_rate: 1, reg: 1, epochs: 1}\nModel: {type: TwoLayerNet}\n"
         self.assertEqual(self.read(text).epochs, 1)
 
+    def test_ends_of_ranges(self):
+        for section, key, *values in (
+            ("Train", "batch_size", 1, 10**9),
+            ("Train", "epochs", 1, 10**9),
+            ("Model", "hidden_size", 1, 10**9),
+            ("Train", "learning_rate", 5e-324, 1.7e308),
+            ("Train", "reg", 0.0, 1.7e308),
+            ("Train", "momentum", 0.0, 1.0),
+            ("Train", "seed", 0, 2**64 - 1),
+        ):
+            for value in values:
+                config = self.read(self.changed(section, **{key: value}))
+                self.assertEqual(getattr(config, key), value)
+
 
 class TestRefused(TestConfig):
     def test_missing_keys(self):
@@ -173,6 +187,12 @@ class TestRefused(TestConfig):
         self.assert_refused(self.changed("Train", epochs="ten"), "epochs: found 'ten';")
         self.assert_refused(self.changed("Train", reg=-2), "reg: found -2;")
         self.assert_refused(self.changed("Train", reg="x" * 1000), "reg: found 'xxxxx", "...")
+
+    def test_what_was_found_is_told_in_60_letters(self):
+        for digits, expected in ((27, lambda text: text), (28, lambda text: f"{text[:57]}...")):
+            numbers = [10**28, 10 ** (digits - 1)]
+            self.assertEqual(len(str(numbers)), 33 + digits)
+            self.assertEqual(main.found(numbers), expected(str(numbers)))
 
     def test_what_was_found_is_told_in_short_whatever_it_is(self):
         hexadecimal = "0x" + "f" * 5000
