@@ -328,5 +328,8 @@ if __name__ == "__main__":
             sys.exit(f"{path}: no such file; make it with: sh data/get_data.sh")
     try:
         print_tables()
+    except BrokenPipeError:  # nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -140,6 +140,7 @@ class TestCsvForms(unittest.TestCase):
         cases = {
             "a column short": (f"{first}\n{short}{end}", "line 2: found 784 columns; expected 785"),
             "a column long": (f"{first}\n{second},0{end}", "line 2: found 786 columns"),
+            "all lines long": (f"{first},0\n{second},0\n", "line 1: found 786 columns"),
             "all lines short": ("1,2,3\n4,5,6\n", "line 1: found 3 columns; expected 785"),
             "cut last row": (f"{first}\n{second}\n{rest[0][:99]}", "line 3: found "),
             "other separator": ("\n".join(self.lines).replace(",", ";"), "line 1: found 1 column;"),
