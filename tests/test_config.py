@@ -160,7 +160,13 @@ class TestRefused(TestConfig):
             (key, 0) for key in ("batch_size", "epochs", "hidden_size", "learning_rate", "debug")
         ]
         cases += [(key, 10**9 + 1) for key in ("batch_size", "epochs", "hidden_size")]
-        cases += [("seed", 2**64), ("momentum", 1.5), ("reg", -1e-9), ("learning_rate", "-1e-3")]
+        cases += [
+            ("seed", 2**64),
+            ("seed", 2**70),
+            ("momentum", 1.5),
+            ("reg", -1e-9),
+            ("learning_rate", "-1e-3"),
+        ]
         cases += [
             ("reg", "0.001"),
             ("learning_rate", "nan"),

@@ -524,6 +524,12 @@ class TestRun(TestProgram):
         settings = main.Config("TwoLayerNet", 64, 1e308, 0.0, 1)
         main.run(settings, data)
 
+    def test_a_model_that_gets_nothing_right_is_the_best_there_is(self):
+        with mock.patch.object(main.utils, "evaluate", return_value=(0.5, 0.0)):
+            result = main.run(self.settings, self.data)
+        self.assertEqual((result.best_epoch, result.test_accuracy), (1, 0.0))
+        self.assertIsInstance(result.best_model, TwoLayerNet)
+
     def test_a_loss_that_is_not_finite_ends_the_run(self):
         for patched, curve in (("train", "train_loss"), ("evaluate", "valid_loss")):
             finite = [(0.5, 0.5), (0.4, 0.6)]
