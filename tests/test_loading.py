@@ -89,7 +89,7 @@ class TestCsvForms(unittest.TestCase):
             "plain": plain.encode(),
             "no last line end": plain.rstrip("\n").encode(),
             "header": f"{self.header}\n{plain}".encode(),
-            "header of long words": f"{self.header.replace(',', ',the brightness of the pixel at ')}\n{plain}".encode(),
+            "header of long words": f"{self.header.replace(',', ',the brightness from black to white of the pixel at ')}\n{plain}".encode(),
             "header of one word": f"label{',pixel' * 784}\n{plain}".encode(),
             "header of numbers": f"{','.join(map(str, range(785)))}\n{plain}".encode(),
             "CRLF": plain.replace("\n", "\r\n").encode(),
@@ -178,6 +178,7 @@ class TestCsvForms(unittest.TestCase):
                 f"{self.header}\n{self.header}\n{first}\n",
                 "line 2, column 1: found 'label'",
             ),
+            "a header a name long": (f"{self.header},x\n{first}\n", "line 1: found 786 columns"),
             "damaged first line": (
                 with_value(1, "x").split("\n", 1)[1],
                 "line 1, column 1: found 'x'",
@@ -387,6 +388,8 @@ class TestBatches(unittest.TestCase):
     def test_refused(self):
         with self.assertRaisesRegex(ValueError, "102 labels for 103 images"):
             utils.generate_batched_data(self.data, self.labels[1:])
+        with self.assertRaisesRegex(ValueError, "103 labels for 102 images"):
+            utils.generate_batched_data(self.data[1:], self.labels)
         for batch_size in (0, -1):
             with self.assertRaisesRegex(ValueError, f"batch_size is {batch_size}; expected"):
                 utils.generate_batched_data(self.data, self.labels, batch_size)

@@ -422,6 +422,12 @@ class TestRun(TestProgram):
                 row.split(), [str(epoch + 1), *(f"{curve[epoch]:.4f}" for curve in curves)]
             )
 
+    def test_neither_settings_nor_result_can_be_changed(self):
+        result = main.Result([1.0], [0.1], [1.0], [0.1], 1, None, 0.1)
+        for value in (self.settings, result):
+            with self.assertRaises(dataclasses.FrozenInstanceError):
+                value.best_epoch = 2
+
     def test_data_can_be_loaded_once(self):
         self.assertEqual(
             dataclasses.astuple(main.run(self.settings, self.data))[:5],
