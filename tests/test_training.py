@@ -6,6 +6,7 @@ import io
 import itertools
 import re
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -49,6 +50,16 @@ class TestOptimizer(unittest.TestCase):
             np.testing.assert_array_equal(model.gradients[name], before.gradients[name])
         for name, weight in model.weights.items():
             np.testing.assert_array_equal(weight, before.weights[name])
+
+    def test_only_matrices_are_regularized(self):
+        shapes = {"scalar": (), "bias": (3,), "matrix": (2, 3), "images": (2, 3, 3)}
+        model = SimpleNamespace(
+            weights={name: np.ones(shape) for name, shape in shapes.items()},
+            gradients={name: np.zeros(shape) for name, shape in shapes.items()},
+        )
+        SGD(reg=0.5).apply_regularization(model)
+        for name, gradient in model.gradients.items():
+            np.testing.assert_array_equal(gradient, 0.5 if name == "matrix" else 0)
 
     def test_regularization_is_the_gradient_of_its_term(self):
         model = trained_once()
