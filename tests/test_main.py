@@ -240,6 +240,9 @@ class TestMistakes(TestProgram):
         done = self.run_main("--config", self.config(), env=environment)
         self.assertEqual((done.returncode, done.stderr), (130, "main.py: interrupted\n"))
 
+    def test_ctrl_c_is_left_to_whoever_imports_this(self):
+        self.assertIsNot(signal.getsignal(signal.SIGINT), main.stop_at_once)
+
     def test_matplotlib_is_missing(self):
         done = run_program(
             "-c",
