@@ -1,10 +1,15 @@
-"""The table of bad inputs: each is given to the real program, which must answer in one clear line.
+"""The table of bad inputs: each is given to the program, which must answer in one clear line.
+
+Files that are no config or no data at all are given to the real program in a process of its own. The
+wrong values of keys, far more, are given to its `main` in this one, which saves their start-up.
 
 Every case has a folder of its own with an older pair of figures in it. The program must end with
 status 2 and one line on standard error that names the file and the key or line and says what is
 expected, write nothing on standard output and leave every file as it was, figures included.
 """
 
+import contextlib
+import io
 import os
 import subprocess
 import tempfile
@@ -13,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests import ROOT, csv_lines, made_up_images, run_program
+import main
+from tests import ROOT, csv_lines, made_up_images, run_program, warnings_are_errors
 
 CONFIG = """\
 Train:
@@ -78,13 +84,12 @@ class Case(NamedTuple):
     expected: tuple[str, ...]
 
 
-def config_cases() -> list[Case]:
-    """Return the bad configs."""
+def key_cases() -> list[Case]:
+    """Return the configs with one bad key."""
     cases = []
 
-    def add(name: str, content: str | bytes, *expected: str) -> None:
-        content = content if isinstance(content, bytes) else content.encode()
-        cases.append(Case(name, content, expected))
+    def add(name: str, content: str, *expected: str) -> None:
+        cases.append(Case(name, content.encode(), expected))
 
     for line, (expected, *values) in VALUES.items():
         key, _ = line.split(": ")
@@ -103,6 +108,16 @@ def config_cases() -> list[Case]:
         if key in REQUIRED:
             without = CONFIG.replace(f"  {line}\n", "")
             add(f"{key} missing", without, f" {key} is missing; {expected}")
+    return cases
+
+
+def config_cases() -> list[Case]:
+    """Return the other bad configs."""
+    cases = []
+
+    def add(name: str, content: str | bytes, *expected: str) -> None:
+        content = content if isinstance(content, bytes) else content.encode()
+        cases.append(Case(name, content, expected))
 
     train, model = CONFIG.split("Model:\n")
     add("no Train", f"Model:\n{model}", "section Train is missing; expected Train and Model")
@@ -258,9 +273,27 @@ class TestBadInput(unittest.TestCase):
                 self.assert_answered(done, bad_name, *case.expected)
                 self.assertEqual(self.contents(folder), files)
 
+    def test_keys(self):
+        warnings_are_errors(self)
+        self.addCleanup(os.chdir, os.getcwd())
+        folder = self.prepare(0, "some.yaml", b"")
+        os.chdir(folder)
+        cases = key_cases()
+        self.assertGreaterEqual(len(cases), 60)
+        for case in cases:
+            with self.subTest(case.name):
+                (folder / "some.yaml").write_bytes(case.content)
+                before = self.contents(folder)
+                out, err = io.StringIO(), io.StringIO()
+                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                    status = main.main(["--config", "some.yaml"])
+                done = subprocess.CompletedProcess([], status, out.getvalue(), err.getvalue())
+                self.assert_answered(done, "some.yaml", *case.expected)
+                self.assertEqual(self.contents(folder), before)
+
     def test_configs(self):
         cases = config_cases()
-        self.assertGreaterEqual(len(cases), 60)
+        self.assertGreaterEqual(len(cases), 30)
         self.run_cases("some.yaml", cases)
 
     def test_csv_files(self):
