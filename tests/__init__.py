@@ -8,6 +8,7 @@ import functools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
@@ -19,6 +20,11 @@ import numpy as np
 import utils
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and the programs that are
+# tested would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @functools.cache
