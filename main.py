@@ -18,9 +18,12 @@ def stop_at_once(*_) -> None:
 
 
 if __name__ == "__main__":
-    usual_handler = signal.signal(signal.SIGINT, stop_at_once)
+    usual_handler = signal.getsignal(signal.SIGINT)
+    if usual_handler is signal.default_int_handler:  # it may have been told to ignore Ctrl-C
+        signal.signal(signal.SIGINT, stop_at_once)
 
 import argparse
+import contextlib
 import copy
 import dataclasses
 import difflib
@@ -32,8 +35,9 @@ import math
 import re
 import reprlib
 import textwrap
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -460,6 +464,35 @@ def print_error(message: object) -> None:
     print(f"main.py: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
+@contextlib.contextmanager
+def ctrl_c_told_from_errors() -> Iterator[None]:
+    """Raise KeyboardInterrupt also where a block turns it into an error of its own, or drops it.
+
+    Matplotlib's import and its C++ do: "Invalid bounding box".
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if usual is not signal.default_int_handler or not in_main_thread:
+        yield
+        return
+    interrupts = []
+
+    def interrupt(*_) -> None:
+        interrupts.append(KeyboardInterrupt)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except Exception:
+        if not interrupts:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if interrupts:
+        raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -514,13 +547,14 @@ def train_and_report(path: str) -> int:
     result = run(config, data, print_line)
     prefix = f"{Path(path).stem}_"
     try:
-        utils.plot_curves(
-            result.train_loss,
-            result.train_accuracy,
-            result.valid_loss,
-            result.valid_accuracy,
-            prefix=prefix,
-        )
+        with ctrl_c_told_from_errors():
+            utils.plot_curves(
+                result.train_loss,
+                result.train_accuracy,
+                result.valid_loss,
+                result.valid_accuracy,
+                prefix=prefix,
+            )
     except OSError as error:
         print_error(error)
         return 2

@@ -23,7 +23,9 @@ def stop_at_once(*_) -> None:
 
 
 if __name__ == "__main__":
-    usual_handler = signal.signal(signal.SIGINT, stop_at_once)
+    usual_handler = signal.getsignal(signal.SIGINT)
+    if usual_handler is signal.default_int_handler:  # it may have been told to ignore Ctrl-C
+        signal.signal(signal.SIGINT, stop_at_once)
 
 import argparse
 import contextlib

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import dataclasses
+import functools
 import io
 import itertools
 import math
@@ -239,6 +240,38 @@ class TestMistakes(TestProgram):
         )
         done = self.run_main("--config", self.config(), env=environment)
         self.assertEqual((done.returncode, done.stderr), (130, "main.py: interrupted\n"))
+
+    @unittest.skipIf(os.name == "nt", "Windows has no SIGINT for one process")
+    def test_ctrl_c_is_ignored_where_it_was(self):
+        environment = self.broken_numpy(
+            "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise ImportError('broken')"
+        )
+        for program in (ROOT / "main.py", ROOT / "data" / "get_data.py"):
+            ignoring = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+            done = run_program(program, cwd=self.folder, env=environment, preexec_fn=ignoring)
+            self.assertIn("broken", done.stderr)
+
+    def test_ctrl_c_while_matplotlib_draws(self):
+        def draw(*_, swallow: bool, **__):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                if not swallow:
+                    raise ValueError("Invalid bounding box") from None
+
+        config = self.config()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        for swallow in (False, True):
+            errors = io.StringIO()
+            with (
+                mock.patch("utils.plot_curves", functools.partial(draw, swallow=swallow)),
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(errors),
+            ):
+                status = main.main(["--config", config])
+            self.assertEqual((status, errors.getvalue()), (130, "main.py: interrupted\n"))
+            self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
 
     def test_ctrl_c_is_left_to_whoever_imports_this(self):
         self.assertIsNot(signal.getsignal(signal.SIGINT), main.stop_at_once)
