@@ -465,28 +465,17 @@ def print_error(message: object) -> None:
 
 
 @contextlib.contextmanager
-def ctrl_c_told_from_errors() -> Iterator[None]:
-    """Raise KeyboardInterrupt also where a block turns it into an error of its own, or drops it.
-
-    Matplotlib's import and its C++ do: "Invalid bounding box".
-    """
+def ctrl_c_put_off() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a block that would turn it into an error of its own."""
     usual = signal.getsignal(signal.SIGINT)
     in_main_thread = threading.current_thread() is threading.main_thread()
     if usual is not signal.default_int_handler or not in_main_thread:
         yield
         return
     interrupts = []
-
-    def interrupt(*_) -> None:
-        interrupts.append(KeyboardInterrupt)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, lambda *_: interrupts.append(KeyboardInterrupt))
     try:
         yield
-    except Exception:
-        if not interrupts:
-            raise
     finally:
         signal.signal(signal.SIGINT, usual)
     if interrupts:
@@ -503,13 +492,13 @@ def main(arguments: list[str] | None = None) -> int:
         for a mistake in the config, the data or the command line, too little memory, or figures
         that cannot be written; 130 after Ctrl-C.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a config is made of
-        sys.stdout.reconfigure(errors="backslashreplace")
-    # The figures are files; a backend that a notebook asks for may not even exist here.
-    os.environ["MPLBACKEND"] = "agg"
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no advice about its cache
     path = "the config"
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a config is made of
+            sys.stdout.reconfigure(errors="backslashreplace")
+        # The figures are files; a backend that a notebook asks for may not even exist here.
+        os.environ["MPLBACKEND"] = "agg"
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no advice about its cache
         path = parse_arguments(arguments).config
         return train_and_report(path)
     except KeyboardInterrupt:
@@ -547,7 +536,7 @@ def train_and_report(path: str) -> int:
     result = run(config, data, print_line)
     prefix = f"{Path(path).stem}_"
     try:
-        with ctrl_c_told_from_errors():
+        with ctrl_c_put_off():  # Matplotlib's C++ says "Invalid bounding box", its callbacks go on
             utils.plot_curves(
                 result.train_loss,
                 result.train_accuracy,

@@ -449,16 +449,16 @@ def reason(error: BaseException) -> str:
 
 def main() -> int:
     """Run the command line; return its exit status."""
-    parser = argparse.ArgumentParser(
-        description="Make mnist_train.csv and mnist_test.csv in the folder of this program."
-    )
-    parser.parse_args()
-    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # these clean up, as Ctrl-C does
-        number = getattr(signal, name)
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks for
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
     progress = Progress()
     try:
+        parser = argparse.ArgumentParser(
+            description="Make mnist_train.csv and mnist_test.csv in the folder of this program."
+        )
+        parser.parse_args()
+        for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # these clean up, as Ctrl-C does
+            number = getattr(signal, name)
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks for
+                signal.signal(number, lambda number, _: sys.exit(128 + number))
         if get_data(Path(__file__).parent, CSV_FILES, SOURCES, progress):
             return 0
         problem = "no source is left; see README.md, section Data, for making them by hand"

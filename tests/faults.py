@@ -94,6 +94,11 @@ class FaultCase(unittest.TestCase):
 class TestSignals(FaultCase):
     """Signals at random instants of a run, among them those at which figures are written."""
 
+    def start(self, config: str) -> subprocess.Popen:
+        # An import of Python's, when interrupted, may leave the file that it read unclosed.
+        program = ("-W", "ignore::ResourceWarning", ROOT / "main.py")
+        return start_program(*program, "--config", config, cwd=self.folder)
+
     def test_main(self):
         config = self.config()
         started = time.monotonic()
