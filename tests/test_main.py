@@ -260,10 +260,9 @@ class TestMistakes(TestProgram):
             drawn.append(signal.getsignal(signal.SIGINT))
 
         config = self.config()
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(self.folder)
         errors = io.StringIO()
         with (
+            in_folder(self.folder),
             mock.patch("utils.plot_curves", draw),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(errors),
@@ -275,9 +274,11 @@ class TestMistakes(TestProgram):
 
     def test_main_in_a_thread(self):
         config = self.config()
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(self.folder)
-        with contextlib.redirect_stdout(io.StringIO()), ThreadPoolExecutor() as pool:
+        with (
+            in_folder(self.folder),
+            contextlib.redirect_stdout(io.StringIO()),
+            ThreadPoolExecutor() as pool,
+        ):
             self.assertEqual(pool.submit(main.main, ["--config", config]).result(), 0)
         self.assertEqual(len(self.figures()), 2)
 
