@@ -204,6 +204,8 @@ def csv_cases() -> list[Case]:
     for value in ("256", "-1", "0.5", "1.0", "1e2", "x", "0x1f", "nan", "inf", "None", "", "1 2"):
         found = f"line 2, column 400: found '{value}'; {pixel}"
         add(f"pixel {value}", with_pixel(value), found)
+    for value in ("\u0665", "\uff11", "\U0001f600", "\U00020000"):
+        add(f"pixel {value!a}", with_pixel(value), "line 2, column 400: found '", pixel)
     add("a quoted pixel", with_pixel('"7"'), "line 2, column 400: found '\"7\"'; " + pixel)
     add("the last pixel", with_pixel("999", 785), "line 2, column 785: found '999'; " + pixel)
     add("a fraction in the last row", f"{lines[:-2]}.5\n", "line 3, column 785: found '", pixel)

@@ -213,6 +213,16 @@ class TestCsvForms(unittest.TestCase):
         ):
             utils.load_csv(self.path)
 
+    def test_numpy_is_spared_what_may_crash_it(self):
+        self.write(self.lines[0] + "\n" + self.lines[1].replace(",", ",\U0010ffff", 1))
+        seen = []
+        with (
+            mock.patch("numpy.loadtxt", side_effect=lambda lines, **_: seen.extend(lines)),
+            self.assertRaisesRegex(ValueError, "line 2, column 2: found"),
+        ):
+            utils.load_csv(self.path)
+        self.assertEqual(seen, [self.lines[0] + "\n"])
+
     def test_not_text(self):
         text = "\n".join(self.lines)
         for name, content in {
