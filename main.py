@@ -267,12 +267,14 @@ EVALUATION_BATCH_SIZE = 500
 class Data(NamedTuple):
     """MNIST in three parts, each a pair of images (N, 784) and labels (N,).
 
-    Images are bytes (uint8), 0 to 255, as `load_data` returns them, or floats in [0, 1].
+    Images are bytes (uint8), 0 to 255, as `load_data` returns them, or floats in [0, 1]. Without a
+    test set, a run is only trained and validated: for choosing settings, which no test image may
+    help with.
     """
 
     train: tuple[np.ndarray, np.ndarray]
     valid: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,7 +291,7 @@ class Result:
     best_model : SoftmaxRegression or TwoLayerNet or None
         The model as it was after that epoch. None, like the epoch, if the first one diverged.
     test_accuracy : float or None
-        Its accuracy on the test set, in [0, 1]. None if the run diverged.
+        Its accuracy on the test set, in [0, 1]. None if the run diverged or had no test set.
     """
 
     train_loss: list[float]
@@ -331,7 +333,10 @@ def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
 # A run that diverges is told from its loss, so NumPy need not warn of it.
 @np.errstate(over="ignore", invalid="ignore")
 def run(
-    config: Config, data: Data | None = None, log: Callable[[str], None] = lambda line: None
+    config: Config,
+    data: Data | None = None,
+    log: Callable[[str], None] = lambda line: None,
+    after_epoch: Callable[[SoftmaxRegression | TwoLayerNet], None] = lambda model: None,
 ) -> Result:
     """Train, validate after every epoch, keep the best model, test it.
 
@@ -343,6 +348,8 @@ def run(
         What `load_data` returned; loaded if left out.
     log : callable
         Called with each line of output; by default it is discarded.
+    after_epoch : callable
+        Called with the model after each epoch, to look at it, not to change it.
 
     Returns
     -------
@@ -375,6 +382,7 @@ def run(
         trained = utils.train(epoch, *train_batches, model, optimizer, debug)
         validated = utils.evaluate(*valid_batches, model, debug)
         history.append((*trained, *validated))
+        after_epoch(model)
         if not np.isfinite(history[-1]).all():
             return Result(*map(list, zip(*history)), best_epoch, best_model, None)
         better = validated[1] > best_accuracy
@@ -384,11 +392,13 @@ def run(
         numbers = [f"{number:.4f}" for number in history[-1]]
         log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
 
-    test_batches = into_batches(*data.test, EVALUATION_BATCH_SIZE)
-    _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
     log("")
     log(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
-    log(f"Test accuracy: {test_accuracy:.4f}")
+    test_accuracy = None
+    if data.test is not None:
+        test_batches = into_batches(*data.test, EVALUATION_BATCH_SIZE)
+        _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
+        log(f"Test accuracy: {test_accuracy:.4f}")
     return Result(*map(list, zip(*history)), best_epoch, best_model, test_accuracy)
 
 

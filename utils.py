@@ -436,8 +436,8 @@ def plot_curves(
         marks[f"loss not finite: epoch {diverged}"] = diverged
     loss = _draw_curves("Loss", "mean cross-entropy (nats)", *curves[:2], marks)
     accuracy = _draw_curves("Accuracy", "fraction of images", *curves[2:], marks)
-    _write_whole(f"{prefix}loss.png", loss)
-    _write_whole(f"{prefix}accuracy.png", accuracy)
+    write_whole(f"{prefix}loss.png", loss)
+    write_whole(f"{prefix}accuracy.png", accuracy)
 
 
 def _draw_curves(
@@ -470,8 +470,14 @@ def _draw_curves(
     return png.getvalue()
 
 
-def _write_whole(path: str, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it under its name."""
+def write_whole(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it under its name.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; a file of that name that was there is left as it was.
+    """
     folder, name = os.path.split(path)
     unfinished = os.path.join(folder, f".{os.getpid()}-{name}")
     try:
@@ -479,7 +485,7 @@ def _write_whole(path: str, content: bytes) -> None:
             file.write(content)
         os.replace(unfinished, path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with contextlib.suppress(OSError):
             os.remove(unfinished)

@@ -21,6 +21,7 @@ from unittest import mock
 import numpy as np
 
 import main
+import utils
 from models import SoftmaxRegression, TwoLayerNet
 from tests import (
     ROOT,
@@ -478,6 +479,25 @@ class TestRun(TestProgram):
             dataclasses.astuple(main.run(self.settings, self.data))[:5],
             dataclasses.astuple(main.run(self.settings))[:5],
         )
+
+    def test_without_a_test_set(self):
+        whole, lines = main.run(self.settings, self.data), []
+        result = main.run(self.settings, self.data._replace(test=None), lines.append)
+        self.assertIsNone(result.test_accuracy)
+        self.assertEqual(result.valid_accuracy, whole.valid_accuracy)
+        self.assertEqual(result.best_epoch, whole.best_epoch)
+        self.assertRegex(lines[-1], "^Best validation accuracy: ")
+
+    def test_after_epoch_sees_the_model_of_each_epoch(self):
+        seen = []
+
+        def look(model):
+            seen.append(
+                utils.evaluate([self.data.valid[0] / 255], [self.data.valid[1]], model, False)
+            )
+
+        result = main.run(self.settings, self.data, after_epoch=look)
+        self.assertEqual([accuracy for _, accuracy in seen], result.valid_accuracy)
 
     def test_the_best_model_is_the_one_of_its_epoch(self):
         # With steps this large the accuracy goes up and down, so the last epoch is not the best.
