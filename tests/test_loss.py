@@ -52,6 +52,12 @@ class TestSoftmax(unittest.TestCase):
         p = self.network.softmax(np.array([[3e38, -3e38]], dtype=np.float32))
         self.assertEqual(p.tolist(), [[1, 0]])
 
+    def test_of_large_logits_the_differences_count(self):
+        # 2**53 + 1 is no float64, 2**24 + 1 no float32, so adding 1 would be seen.
+        for large, dtype in ((2.0**53, np.float64), (2.0**24, np.float32)):
+            p = self.network.softmax(np.array([large, large + 2], dtype=dtype))
+            np.testing.assert_array_equal(p, self.network.softmax(np.array([0, 2], dtype=dtype)))
+
 
 class TestCrossEntropy(unittest.TestCase):
     def setUp(self):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -565,6 +566,15 @@ class TestRun(TestProgram):
         for images, labels in main.load_data():
             self.assertEqual(images.dtype, np.uint8)
             self.assertEqual(len(images), len(labels))
+
+    def test_a_run_holds_no_floats_of_all_images(self):
+        settings = dataclasses.replace(self.settings, type="SoftmaxRegression")
+        main.run(settings, self.data)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        main.run(settings, self.data)
+        _, peak = tracemalloc.get_traced_memory()
+        self.assertLess(peak, self.data.train[0].size * np.dtype(settings.dtype).itemsize)
 
     def test_the_data_is_left_alone(self):
         before = copy.deepcopy(self.data)

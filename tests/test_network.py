@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import platform
 import unittest
 import warnings
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
 from models._base_network import _baseNetwork
-from tests import mnist
+from tests import ROOT, mnist, run_program
 
 MODELS = (SoftmaxRegression, TwoLayerNet)
 
@@ -301,9 +302,39 @@ class TestTypes(unittest.TestCase):
             self.assertAlmostEqual(loss, 1.2443, places=4)
             self.assertEqual(model.gradients["W1"].dtype, expected)
 
+    def test_a_batch_in_the_right_type_is_not_copied(self):
+        for dtype in (np.float32, np.float64):
+            X = np.ones((2, 5), dtype)
+            checked, _ = SoftmaxRegression(5, 3, dtype)._check_batch(X, [0, 1])
+            self.assertTrue(np.shares_memory(checked, X))
+
     def test_name_of_the_type(self):
         for Model in MODELS:
             self.assertEqual(Model(dtype="float32").dtype, np.dtype(np.float32))
+
+
+@unittest.skipUnless(platform.libc_ver()[0] == "glibc", "other allocators have other rules")
+class TestMemory(unittest.TestCase):
+    def test_freed_memory_is_used_again(self):
+        """Once the models are imported, glibc keeps it: a new batch causes no page faults."""
+        done = run_program(
+            "-c",
+            "import resource, sys; import numpy as np\n"
+            f"sys.path.insert(0, {str(ROOT)!r})\n"
+            "def page_faults():\n"
+            "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+            "    for _ in range(8):\n"
+            "        arrays = [np.ones(2**17) for _ in range(40)]\n"
+            "        del arrays\n"
+            "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+            "usual = page_faults(); import models; print(usual, page_faults())",
+            cwd=ROOT,
+        )
+        self.assertEqual(done.stderr, "")
+        usual, found = map(int, done.stdout.split())
+        if usual < 1000:
+            self.skipTest("glibc has been told to keep it anyway")
+        self.assertLess(found, usual / 4)
 
 
 class TestBadInput(unittest.TestCase):
