@@ -1,7 +1,7 @@
 """Do the experiments that are not yet done, and write the tables, the figures and the report.
 
-    python -m report            everything, into report/: up to an hour on two cores, if none is done
-    python -m report --quick    a small version, into report/quick/: two minutes
+    python -m report            everything, into report/: up to an hour on two cores
+    python -m report --quick    a small version, into report/quick/: up to two minutes
 
 Where all results are there, as in a fresh clone, nothing is trained, and it takes seconds.
 """
@@ -53,8 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenExecutor:
         print(
-            "report: a process was killed, perhaps for want of memory; what is done is kept, run it "
-            "again to go on",
+            "report: a process was killed, perhaps for want of memory; what is done is kept, run "
+            "it again to go on",
             file=sys.stderr,
         )
         return 2

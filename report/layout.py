@@ -42,7 +42,7 @@ class LayoutError(ValueError):
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it is set: its text, possibly with mathematics in it, its weight, a blank before."""
+    """A word, possibly with mathematics in it, its weight, and whether a blank stands before."""
 
     text: str
     weight: str = "normal"
@@ -99,7 +99,7 @@ def _blank(size: float) -> float:
 
 
 class Slide:
-    """One page: a title, a foot with the page number, and what columns and axes put between them."""
+    """One page: a title, a foot with the page number, and what columns and axes add."""
 
     def __init__(self, title: str, foot: str = ""):
         self.title = title

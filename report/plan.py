@@ -1,7 +1,7 @@
 """What is run: every experiment, declared as data. Nothing here runs anything.
 
-An experiment is a list of settings in the order in which they are told of; every setting is run with
-each of SEEDS. The same setting in two experiments is run once.
+An experiment is a list of settings in the order in which they are told of; every setting is run
+with each of SEEDS. The same setting in two experiments is run once.
 """
 
 import dataclasses
@@ -145,8 +145,8 @@ SEARCH = {
     "around it": AROUND,
 }
 
-# "Understanding deep learning requires rethinking generalization", with the network of this project:
-# few images, so that labels drawn at random can be learned by heart, and no regularization.
+# "Understanding deep learning requires rethinking generalization", with our network: few images, so
+# that labels drawn at random can be learned by heart, and no regularization.
 BY_HEART = with_(FAST, batch_size=8, learning_rate=0.3, hidden_size=400, reg=0.0, epochs=220)
 LABELS = [Setting(BY_HEART, images=5_000, random_labels=random) for random in (False, True)]
 

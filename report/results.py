@@ -1,7 +1,7 @@
 """What came of the runs: over the seeds, and what may be said of it.
 
-The spread of a setting is the standard deviation over its seeds. Two settings are said to differ only
-if their means are further apart than their spreads together.
+The spread of a setting is the standard deviation over its seeds. Two settings are said to differ
+only if their means are further apart than their spreads together.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """What the report says, slide by slide, and the files that it is written into.
 
-Every number comes from the results. What is said of them stands behind a condition (`Story.says`): a
-full report in which one does not hold is not built, and a quick one leaves the sentence out.
+Every number comes from the results. What is said of them stands behind a condition (`Story.says`):
+a full report in which one does not hold is not built, and a quick one leaves the sentence out.
 """
 
 import io
@@ -129,16 +129,16 @@ def title(story: Story) -> Slide:
     column.paragraph("CS7643 Deep Learning, Assignment 1: theory, experiments, paper", size=15)
     column.gap(26)
     column.paragraph(
-        f"Every setting was run with {len(plan.SEEDS)} seeds, which put the training images in other "
-        "orders; the initial weights are always the same. Numbers are means over the seeds, ± their "
-        "standard deviation. Curves show the mean, and a band from the least to the most. Two settings "
-        "are said to differ only where their means are further apart than their standard deviations "
-        "together."
+        f"Every setting was run with {len(plan.SEEDS)} seeds, which put the training images in "
+        "other orders; the initial weights are always the same. Numbers are means over the seeds, "
+        "± their standard deviation. Curves show the mean, and a band from the least to the most. "
+        "Two settings are said to differ only where their means are further apart than their "
+        "standard deviations together."
     )
     column.paragraph(
-        "The first 48,000 training images are trained on, the last 12,000 validate. Training accuracy is "
-        "averaged over an epoch while the network trains; all accuracies in tables are those of the epoch "
-        "with the best validation accuracy."
+        "The first 48,000 training images are trained on, the last 12,000 validate. Training "
+        "accuracy is averaged over an epoch while the network trains; all accuracies in tables "
+        "are those of the epoch with the best validation accuracy."
     )
     if story.quick:
         column.paragraph(f"**{QUICK_FOOT}.**")
@@ -150,8 +150,8 @@ def softmax_gradient(story: Story) -> Slide:
     slide = story.slide("Theory 1: the gradient of the softmax")
     column = slide.column()
     column.paragraph(
-        "For logits $z$ the softmax is $s_i = e^{z_i} / S$ with $S = \\Sigma_k\\, e^{z_k}$. Its logarithm is "
-        "simpler to derive, and contains the log-sum-exp function of problem set 0:"
+        "For logits $z$ the softmax is $s_i = e^{z_i} / S$ with $S = \\Sigma_k\\, e^{z_k}$. Its "
+        "logarithm is simpler to derive, and contains the log-sum-exp function of problem set 0:"
     )
     column.formula(
         r"$\log s_i = z_i - \log S, \qquad "
@@ -167,14 +167,15 @@ def softmax_gradient(story: Story) -> Slide:
     column.paragraph("or, as a matrix of all $i$ and $j$,")
     column.formula(r"$\dfrac{\partial s}{\partial z} = \mathrm{diag}(s) - s\,s^{T}$")
     column.paragraph(
-        "It is symmetric. Each of its rows sums to $s_i - s_i\\,\\Sigma_j\\, s_j = 0$: to add the same number to "
-        "all logits changes nothing."
+        "It is symmetric. Each of its rows sums to $s_i - s_i\\,\\Sigma_j\\, s_j = 0$: to add the "
+        "same number to all logits changes nothing."
     )
     column.heading("With the cross-entropy")
     column.paragraph("For the loss $L = -\\log s_y$ of an image with label $y$, the same line says")
     column.formula(
         r"$\dfrac{\partial L}{\partial z_j} = -(\delta_{yj} - s_j) = s_j - \delta_{yj}, \qquad "
-        r"\dfrac{\partial L}{\partial z} = p - \mathrm{onehot}(y) \quad \mathrm{with} \quad p = s(z)$"
+        r"\dfrac{\partial L}{\partial z} = p - \mathrm{onehot}(y) "
+        r"\quad \mathrm{with} \quad p = s(z)$"
     )
     return slide
 
@@ -183,8 +184,8 @@ def neurons(story: Story) -> Slide:
     """Return the neurons for AND and OR."""
     slide = story.slide("Theory 2: neurons for AND and OR")
     slide.column().paragraph(
-        "$f(x) = 1$ if $w^T x + b \\geq 0$, otherwise 0. Both neurons count the ones; the bias says how "
-        "many it takes. The line is $w^T x + b = 0$; on the shaded side of it, $f$ is 1."
+        "$f(x) = 1$ if $w^T x + b \\geq 0$, otherwise 0. Both neurons count the ones; the bias "
+        "says how many it takes. The line is $w^T x + b = 0$; on the shaded side of it, $f$ is 1."
     )
     for place, (name, neuron) in enumerate(theory.NEURONS.items()):
         left = MARGIN + place * (MIDDLE - MARGIN + 12)
@@ -223,10 +224,10 @@ def xor(story: Story) -> Slide:
     column.paragraph("which contradicts the fourth. So there are no such $w$ and $b$. ∎")
     column.heading("In the plane")
     column.paragraph(
-        "The inputs with output 1 lie on one side of a straight line, or on it, and so does the segment "
-        "between (0, 1) and (1, 0). The inputs with output 0 lie strictly on the other side, and so does "
-        "the segment between (0, 0) and (1, 1). But the two segments cross, in (½, ½), which cannot lie "
-        "on both sides."
+        "The inputs with output 1 lie on one side of a straight line, or on it, and so does the "
+        "segment between (0, 1) and (1, 0). The inputs with output 0 lie strictly on the other "
+        "side, and so does the segment between (0, 0) and (1, 1). But the two segments cross, in "
+        "(½, ½), which cannot lie on both sides."
     )
     axes = slide.axes(545, 110, 200, 200)
     figures.truth(axes, "XOR")
@@ -300,37 +301,39 @@ def learning_rates_why(story: Story) -> Slide:
             and fast.test.above(usual.test)
             and usual.test.above(half.test)
             and half.test.above(slow.test),
-            f"**The larger the rate, the better after ten epochs**: {percent(fast.valid.mean)} on the "
-            f"validation set with η = 1, {percent(slow.valid.mean)} with 0.01, every step larger than the "
-            "spread of the seeds. The test set agrees.",
+            f"**The larger the rate, the better after ten epochs**: {percent(fast.valid.mean)} on "
+            f"the validation set with η = 1, {percent(slow.valid.mean)} with 0.01, every step "
+            "larger than the spread of the seeds. The test set agrees.",
         ),
         story.says(
             max(same_way) - min(same_way) < 0.01 and abs(later[0] - later[1]) < 0.005,
-            "**Small rates go the same way, only slower.** What counts is rate times epochs: 0.1 after one "
-            f"epoch, 0.05 after two and 0.01 after ten reach {percent(same_way[0])}, "
-            f"{percent(same_way[1])} and {percent(same_way[2])}; 0.1 after five and 0.05 after ten, "
-            f"{percent(later[0])} and {percent(later[1])}. With small steps, gradient descent follows the "
-            "one path that the gradient prescribes, and η · epochs is the length of time on it.",
+            "**Small rates go the same way, only slower.** What counts is rate times epochs: 0.1 "
+            f"after one epoch, 0.05 after two and 0.01 after ten reach {percent(same_way[0])}, "
+            f"{percent(same_way[1])} and {percent(same_way[2])}; 0.1 after five and 0.05 after "
+            f"ten, {percent(later[0])} and {percent(later[1])}. With small steps, gradient "
+            "descent follows the one path that the gradient prescribes, and η · epochs is the "
+            "length of time on it.",
         ),
         story.says(
             slow.history("valid_accuracy")[:, :3].max() < 0.15,
-            f"**Why it begins so slowly**: with weights of 0.001 all hidden units say ½ to every image. The "
-            "gradient of W1 is proportional to W2, and what W2 can learn to W1: both start at nothing and grow "
-            f"like compound interest. With 0.01 three epochs pass before anything is seen (at most "
-            f"{percent(slow.history('valid_accuracy')[:, :3].max())}).",
+            "**Why it begins so slowly**: with weights of 0.001 all hidden units say ½ to every "
+            "image. The gradient of W1 is proportional to W2, and what W2 can learn to W1: both "
+            "start at nothing and grow like compound interest. With 0.01 three epochs pass before "
+            f"anything is seen (at most {percent(slow.history('valid_accuracy')[:, :3].max())}).",
         ),
         story.says(
             rises > 2 * calm and fast.valid.spread > usual.valid.spread,
-            f"**What a large step costs**: with η = 1 the validation loss goes up in {percent(rises, 0)} of "
-            f"the epochs, with 0.1 in {percent(calm, 0)}, and the seeds end further apart (± "
-            f"{percent(fast.valid.spread, 2)} against {percent(usual.valid.spread, 2)}): a step of that "
-            "size passes on the chance of which images are in the batch.",
+            "**What a large step costs**: with η = 1 the validation loss goes up in "
+            f"{percent(rises, 0)} of the epochs, with 0.1 in {percent(calm, 0)}, and the seeds "
+            f"end further apart (± {percent(fast.valid.spread, 2)} against "
+            f"{percent(usual.valid.spread, 2)}): a step of that size passes on the chance of "
+            "which images are in the batch.",
         ),
         story.says(
             abs(gap) < 0.02 and fast.last("train_accuracy").mean < 0.96,
-            f"**No rate overfits**: even with η = 1 training and validation accuracy are "
-            f"{percent(abs(gap))} apart at the end, and both are far from 100 %. These runs are too short, "
-            "or held back by λ; the pages on λ tell which.",
+            "**No rate overfits**: even with η = 1 training and validation accuracy are "
+            f"{percent(abs(gap))} apart at the end, and both are far from 100 %. These runs are "
+            "too short, or held back by λ; the pages on λ tell which.",
         ),
         size=13,
     )
@@ -377,33 +380,35 @@ def regularization_why(story: Story) -> Slide:
         ),
         story.says(
             norms["1"].mean < 0.1 and one.valid.mean < 0.12 and 1 < norms["0.1"].mean < 4,
-            f"**λ = 1 kills the network.** Its norm falls to {norms['1'].mean:.2f} and it guesses. Near zero "
-            "the two layers feed each other's growth, at a rate that the data decide, and λ is taken off it: "
-            f"where more is taken than grows, zero attracts. With 0.1 the signal just wins, and the norm stays at {norms['0.1'].mean:.1f}.",
+            f"**λ = 1 kills the network.** Its norm falls to {norms['1'].mean:.2f} and it "
+            "guesses. Near zero the two layers feed each other's growth, at a rate that the data "
+            "decide, and λ is taken off it: where more is taken than grows, zero attracts. With "
+            f"0.1 the signal just wins, and the norm stays at {norms['0.1'].mean:.1f}.",
         ),
         story.says(
             usual.last("train_loss").mean - hundredth.last("train_loss").mean < -0.2
             and hundredth.history("weight_norm")[:, -1].mean()
             - hundredth.history("weight_norm")[:, -3].mean()
             < 0.05,
-            f"**λ = 0.01 has arrived.** The norm stands still at {norms['0.01'].mean:.1f}, where the pull of "
-            "the data and the decay balance, and the loss with it, at "
-            f"{hundredth.last('train_loss').mean:.2f} nats: a small norm means small logits, and so doubt "
-            "about every image.",
+            f"**λ = 0.01 has arrived.** The norm stands still at {norms['0.01'].mean:.1f}, where "
+            "the pull of the data and the decay balance, and the loss with it, at "
+            f"{hundredth.last('train_loss').mean:.2f} nats: a small norm means small logits, and "
+            "so doubt about every image.",
         ),
         story.says(
             gain > 0
             and small.valid.above(usual.valid)
             and faster.valid.mean - usual.valid.mean > 2 * gain,
-            f"**0.001 and 0.0001 are not there yet**: norms and accuracies still rise. Here steps are what "
-            f"is missing: ten times the rate gains {percent(faster.valid.mean - usual.valid.mean)}, a tenth "
-            f"of λ {percent(gain)}.",
+            "**0.001 and 0.0001 are not there yet**: norms and accuracies still rise. Here steps "
+            "are what is missing: ten times the rate gains "
+            f"{percent(faster.valid.mean - usual.valid.mean)}, a tenth of λ {percent(gain)}.",
         ),
         story.says(
             max(gaps[2:]) <= 0,
-            "**Nothing overfits**, so there is nothing for L2 to cure: with 0.01 and less, validation "
-            f"accuracy ends {percent(-max(gaps[2:]))} to {percent(-min(gaps[2:]))} above training accuracy, "
-            "which is counted on the way. L2 has its use in longer runs of wider networks.",
+            "**Nothing overfits**, so there is nothing for L2 to cure: with 0.01 and less, "
+            f"validation accuracy ends {percent(-max(gaps[2:]))} to {percent(-min(gaps[2:]))} "
+            "above training accuracy, which is counted on the way. L2 has its use in longer runs "
+            "of wider networks.",
         ),
         size=11.5,
     )
@@ -420,32 +425,35 @@ def method(story: Story) -> Slide:
     seconds = sum(outcome.seconds for outcome in story.searched)
     column = slide.column()
     column.paragraph(
-        f"Five things were varied: batch size, learning rate, hidden units, λ and epochs, in "
+        "Five things were varied: batch size, learning rate, hidden units, λ and epochs, in "
         f"{len(story.searched)} settings with {len(plan.SEEDS)} seeds each: {runs} runs, "
-        f"{seconds / 60:.0f} minutes of one core, all in float32. **None of them saw the test set**; the "
-        "setting with the highest mean validation accuracy was then run once more, with it. A few single "
-        "runs beforehand, without the test set likewise, showed which regions are worth a search."
+        f"{seconds / 60:.0f} minutes of one core, all in float32. **None of them saw the test "
+        "set**; the setting with the highest mean validation accuracy was then run once more, "
+        "with it. A few single runs beforehand, without the test set likewise, showed which "
+        "regions are worth a search."
     )
     column.points(
-        "**Batch and step.** The two are usually changed together, so they are separated first: three batch "
-        "sizes, three rates, all else fixed. Small batches buy many updates per epoch, large rates buy long "
-        "ones, and both add noise.",
-        "**Width.** More hidden units can hold more strokes. But every logit is a sum over all units, so the loss "
-        "is the more steeply curved in W2 the wider the network: is a long step then too long?",
-        "**Decay.** The pages before say that λ = 0.001 is too much for a run that goes on; so how much is right "
-        "when a network is wide enough to learn its images by heart?",
-        "**Long runs.** What looked good, with more epochs, and once with half the rate over batch and twice the "
-        "λ; then settings around the best of these.",
+        "**Batch and step.** The two are usually changed together, so they are separated first: "
+        "three batch sizes, three rates, all else fixed. Small batches buy many updates per "
+        "epoch, large rates buy long ones, and both add noise.",
+        "**Width.** More hidden units can hold more strokes. But every logit is a sum over all "
+        "units, so the loss is the more steeply curved in W2 the wider the network: is a long "
+        "step then too long?",
+        "**Decay.** The pages before say that λ = 0.001 is too much for a run that goes on; so "
+        "how much is right when a network is wide enough to learn its images by heart?",
+        "**Long runs.** What looked good, with more epochs, and once with half the rate over "
+        "batch and twice the λ; then settings around the best of these.",
     )
     best = story.best
     column.gap(4)
     units, batch, rate, reg, epochs = describe(best)
     column.paragraph(
-        f"Chosen: **{units} hidden units, batches of {batch}, rate {rate}, λ = {reg}, {epochs} epochs**, with "
-        f"{best.valid.percent()} % on the validation set and, looked at once, **{best.test.percent()} % on "
-        "the test set**. It is configs/config_best.yaml."
+        f"Chosen: **{units} hidden units, batches of {batch}, rate {rate}, λ = {reg}, {epochs} "
+        f"epochs**, with {best.valid.percent()} % on the validation set and, looked at once, "
+        f"**{best.test.percent()} % on the test set**. It is configs/config_best.yaml."
         if not story.quick
-        else f"Chosen: {units} hidden units, batches of {batch}, rate {rate}, λ = {reg}, {epochs} epochs."
+        else f"Chosen: {units} hidden units, batches of {batch}, rate {rate}, λ = {reg}, "
+        f"{epochs} epochs."
     )
     return slide
 
@@ -475,18 +483,19 @@ def batch_and_step(story: Story) -> Slide:
         story.says(
             at[small, low].valid.above(at[middle, low].valid)
             and at[middle, low].valid.above(at[large, low].valid),
-            f"**At the same rate, small batches win** ({percent(at[small, low].valid.mean)} against "
-            f"{percent(at[large, low].valid.mean)} at η = {low:g}): an epoch with batches of {small} has "
-            f"{large // small} times as many updates.",
+            f"**At the same rate, small batches win** ({percent(at[small, low].valid.mean)} "
+            f"against {percent(at[large, low].valid.mean)} at η = {low:g}): an epoch with batches "
+            f"of {small} has {large // small} times as many updates.",
         ),
         story.says(
             not any(one.valid.above(two.valid) for one in equal for two in equal),
             f"**What counts is rate over batch size**: where it is {low / small:.4f}, batches of "
-            f"{small}, {middle} and {large} reach {', '.join(one.valid.percent() for one in equal)}; "
-            f"where it is {mid / large:.4f}, {middle} and {large} reach "
-            f"{at[middle, low].valid.percent()} and {at[large, mid].valid.percent()}. The mean "
-            "gradient of many images in one long step does what those of few do in many short ones, "
-            "as long as the gradient stays the same on the way.",
+            f"{small}, {middle} and {large} reach "
+            f"{', '.join(one.valid.percent() for one in equal)}; where it is {mid / large:.4f}, "
+            f"{middle} and {large} reach {at[middle, low].valid.percent()} and "
+            f"{at[large, mid].valid.percent()}. The mean gradient of many images in one long step "
+            "does what those of few do in many short ones, as long as the gradient stays the same "
+            "on the way.",
         ),
         story.says(
             at[small, mid].valid.above(at[middle, high].valid),
@@ -496,9 +505,10 @@ def batch_and_step(story: Story) -> Slide:
         ),
         story.says(
             not at[small, high].valid.above(at[small, mid].valid),
-            f"**Small batches have their own limit**: with batches of {small}, η = {high:g} is not better than "
-            f"{mid:g} ({percent(at[small, high].valid.mean)} and {percent(at[small, mid].valid.mean)}). A rate "
-            "that never falls leaves noise in the weights at the end.",
+            f"**Small batches have their own limit**: with batches of {small}, η = {high:g} is "
+            f"not better than {mid:g} ({percent(at[small, high].valid.mean)} and "
+            f"{percent(at[small, mid].valid.mean)}). A rate that never falls leaves noise in the "
+            "weights at the end.",
         ),
         f"Best of this page: batches of {best.setting.config.batch_size}, "
         f"η = {best.setting.config.learning_rate:g}, {best.valid.percent()} %.",
@@ -544,18 +554,20 @@ def width_and_decay(story: Story) -> Slide:
         ),
         story.says(
             width[most].valid.above(steps[most].valid) and lost[most] > 3 * lost[fewest],
-            "**The wider, the shorter a step has to be.** Steps eight times as long, at the same ratio to the "
-            f"batch, cost {fewest} units {percent(lost[fewest], 2)} and {most} units "
-            f"{percent(lost[most], 2)}, and make the seeds differ by ± {percent(steps[most].valid.spread)}. "
-            "A logit is a sum over all units, so the same step in every weight moves it further.",
+            "**The wider, the shorter a step has to be.** Steps eight times as long, at the same "
+            f"ratio to the batch, cost {fewest} units {percent(lost[fewest], 2)} and {most} units "
+            f"{percent(lost[most], 2)}, and make the seeds differ by ± "
+            f"{percent(steps[most].valid.spread)}. A logit is a sum over all units, so the same "
+            "step in every weight moves it further.",
         ),
         story.says(
             some.valid.above(much.valid)
             and not some.valid.above(none.valid)
             and not none.valid.above(some.valid),
-            f"**Decay**: after {some.setting.config.epochs} epochs λ = {much.setting.config.reg:g} is too much "
-            f"({much.valid.percent()}), and {some.setting.config.reg:g} and none cannot be told apart "
-            f"({some.valid.percent()} and {none.valid.percent()}), though without it training is further "
+            f"**Decay**: after {some.setting.config.epochs} epochs λ = "
+            f"{much.setting.config.reg:g} is too much ({much.valid.percent()}), and "
+            f"{some.setting.config.reg:g} and none cannot be told apart ({some.valid.percent()} "
+            f"and {none.valid.percent()}), though without it training is further "
             f"({percent(none.train.mean, 2)} against {percent(some.train.mean, 2)}).",
         ),
         size=11.5,
@@ -586,19 +598,21 @@ def long_runs(story: Story) -> Slide:
         ),
         story.says(
             max(valid) - min(valid) < 0.005 and all(one.train.mean > 0.99 for one in runs),
-            f"**All {len(runs)} lie within {percent(max(valid) - min(valid), 2)}**, whatever their width, step "
-            f"and λ, and all are right in training by {percent(min(one.train.mean for one in runs))} or more: "
-            "it is not the fit that holds them back.",
+            f"**All {len(runs)} lie within {percent(max(valid) - min(valid), 2)}**, whatever "
+            "their width, step and λ, and all are right in training by "
+            f"{percent(min(one.train.mean for one in runs))} or more: it is not the fit that "
+            "holds them back.",
         ),
         story.says(
             images[-1].setting == results.best(story.searched).setting
             and all(more.valid.above(few.valid) for few, more in itertools.pairwise(images)),
             "**It is the number of images.** The best setting, trained with as many updates on "
             f"{' and '.join(f'{one.setting.images:,}' for one in images[:-1])} images, errs on "
-            f"{' and '.join(percent(1 - one.valid.mean, 2) for one in images[:-1])} of the validation set, "
-            f"against {percent(1 - images[-1].valid.mean, 2)} with all {images[-1].setting.images:,}: each "
-            f"doubling takes the errors to {ratios[0]:.2f} and {ratios[1]:.2f} times what they were. More images, "
-            "or images distorted to look like more, are what is left to try.",
+            f"{' and '.join(percent(1 - one.valid.mean, 2) for one in images[:-1])} of the "
+            f"validation set, against {percent(1 - images[-1].valid.mean, 2)} with all "
+            f"{images[-1].setting.images:,}: each doubling takes the errors to {ratios[0]:.2f} "
+            f"and {ratios[1]:.2f} times what they were. More images, or images distorted to look "
+            "like more, are what is left to try.",
         ),
         size=11.5,
     )
@@ -638,10 +652,11 @@ def best_setting(story: Story) -> Slide:
         ),
         story.says(
             updates[1] > 5 * updates[0] and norms[1].above(norms[0]),
-            f"**Why it works**: {updates[1] / updates[0]:.0f} times as many updates, each with a rate "
-            f"{best.setting.config.learning_rate / default.setting.config.learning_rate:.0f} times as "
-            "large, so the network goes on where the default stops half-way; and a λ that lets the weights "
-            f"grow to what that takes: their norm ends at {norms[1].mean:.0f}, not {norms[0].mean:.0f}.",
+            f"**Why it works**: {updates[1] / updates[0]:.0f} times as many updates, each with a "
+            f"rate {best.setting.config.learning_rate / default.setting.config.learning_rate:.0f} "
+            "times as large, so the network goes on where the default stops half-way; and a λ "
+            "that lets the weights grow to what that takes: their norm ends at "
+            f"{norms[1].mean:.0f}, not {norms[0].mean:.0f}.",
         ),
         story.says(
             best.train.mean - best.valid.mean > 0.01,
@@ -671,8 +686,9 @@ def confusion(story: Story) -> Slide:
     hardest, easiest = int(shares.argmax()), int(shares.argmin())
     column = slide.column(left=430)
     column.paragraph(
-        f"Test images, summed over the {len(story.best.results)} seeds: the digit in rows, what the network "
-        f"took it for in columns. {int(wrong.sum())} of {int(total.sum()):,} answers are wrong."
+        f"Test images, summed over the {len(story.best.results)} seeds: the digit in rows, what "
+        f"the network took it for in columns. {int(wrong.sum())} of {int(total.sum()):,} answers "
+        "are wrong."
     )
     column.table(
         ("confused", "times", "of all mistakes"),
@@ -683,8 +699,9 @@ def confusion(story: Story) -> Slide:
         f"({percent(shares[easiest])})."
     )
     column.paragraph(
-        "The pairs at the top differ in one short stroke or a gap. A network of this kind weighs each pixel "
-        "where it stands: it does not know that a stroke moved by two pixels is the same stroke."
+        "The pairs at the top differ in one short stroke or a gap. A network of this kind weighs "
+        "each pixel where it stands: it does not know that a stroke moved by two pixels is the "
+        "same stroke."
     )
     return slide
 
@@ -695,8 +712,9 @@ def mistakes(story: Story) -> Slide:
     slide = story.slide("What it gets wrong: its surest mistakes")
     probabilities = [mistake["probability"] for mistake in kept]
     slide.column().paragraph(
-        f"Seed {story.best.results[0]['run']['config']['seed']}, test set: digit → what it was read as, and "
-        f"with which probability, from {max(probabilities):.3f} down to {min(probabilities):.3f}."
+        f"Seed {story.best.results[0]['run']['config']['seed']}, test set: digit → what it was "
+        f"read as, and with which probability, from {max(probabilities):.3f} down to "
+        f"{min(probabilities):.3f}."
     )
     for place, mistake in enumerate(kept[:40]):
         row, column = divmod(place, 10)
@@ -711,9 +729,9 @@ def hidden_units(story: Story) -> Slide:
     kept = story.best.results[0]["units"]
     slide = story.slide("What it learned: hidden units")
     slide.column().paragraph(
-        f"The incoming weights of the {len(kept)} hidden units with the longest vectors of outgoing weights: "
-        "ink in red places switches a unit on, ink in blue ones off; each image has its own scale. Red beside "
-        "blue is a detector of an edge or a stroke in that place."
+        f"The incoming weights of the {len(kept)} hidden units with the longest vectors of "
+        "outgoing weights: ink in red places switches a unit on, ink in blue ones off; each image "
+        "has its own scale. Red beside blue is a detector of an edge or a stroke in that place."
     )
     for place, unit in enumerate(kept[:40]):
         row, column = divmod(place, 10)
@@ -739,41 +757,45 @@ def labels_text(story: Story) -> list[str]:
     both = all(sample is not None for sample in learned.values())
     return [
         (
-            f"Zhang et al. (2017) trained large networks on labels drawn at random. Here is their experiment with "
-            f"our own: {config.hidden_size} hidden units, no regularization, on the first "
-            f"{true.setting.images:,} training images, once with their labels and once with random ones."
+            "Zhang et al. (2017) trained large networks on labels drawn at random. Here is their "
+            f"experiment with our own: {config.hidden_size} hidden units, no regularization, on "
+            f"the first {true.setting.images:,} training images, once with their labels and once "
+            "with random ones."
         ),
         story.says(
             random.last("train_accuracy").mean > 0.99 and random.last("valid_accuracy").mean < 0.12,
-            f"**Contribution.** Random labels are learned by heart: "
+            "**Contribution.** Random labels are learned by heart: "
             f"{percent(random.last('train_accuracy').mean)} in training and "
-            f"{percent(random.last('valid_accuracy').mean)} in validation, which is chance. So the number of "
-            "weights, or what a network could represent, does not explain why the same network, with the same "
-            f"optimizer, reaches {percent(true.last('valid_accuracy').mean)} on new images when the labels "
-            "are true. Bounds that rest on capacity alone say nothing here.",
+            f"{percent(random.last('valid_accuracy').mean)} in validation, which is chance. So "
+            "the number of weights, or what a network could represent, does not explain why the "
+            "same network, with the same optimizer, reaches "
+            f"{percent(true.last('valid_accuracy').mean)} on new images when the labels are true. "
+            "Bounds that rest on capacity alone say nothing here.",
         ),
         story.says(
             both and learned["random"].mean > 3 * learned["true"].mean,
-            f"**What the curves add.** Training passes 99 % after {epochs['true']} epochs with true labels and "
-            f"{epochs['random']} with random ones. With true labels all images of a digit pull the weights the "
-            "same way, and what they share is learned first. Random labels pull against each other: the sum is "
-            "nearly zero until the network tells single images apart.",
+            f"**What the curves add.** Training passes 99 % after {epochs['true']} epochs with "
+            f"true labels and {epochs['random']} with random ones. With true labels all images of "
+            "a digit pull the weights the same way, and what they share is learned first. Random "
+            "labels pull against each other: the sum is nearly zero until the network tells "
+            "single images apart.",
         ),
         story.says(
             random.last("weight_norm").above(true.last("weight_norm")),
-            f"The price is visible in the weights: their norm ends at {random.last('weight_norm').mean:.0f} "
-            f"against {true.last('weight_norm').mean:.0f}. Patterns are the cheaper solution, and gradient "
-            "descent from small weights finds the cheap one where there is one: a regularizer that nobody "
-            "wrote down.",
+            "The price is visible in the weights: their norm ends at "
+            f"{random.last('weight_norm').mean:.0f} against {true.last('weight_norm').mean:.0f}. "
+            "Patterns are the cheaper solution, and gradient descent from small weights finds the "
+            "cheap one where there is one: a regularizer that nobody wrote down.",
         ),
         (
-            "**Strengths and weaknesses.** The experiment is simple and hard to argue with. It says what does not "
-            "explain generalization, and leaves open what does. Ours is smaller than theirs in every way, and "
-            "shows nothing about convolutional networks or explicit regularizers."
+            "**Strengths and weaknesses.** The experiment is simple and hard to argue with. It "
+            "says what does not explain generalization, and leaves open what does. Ours is "
+            "smaller than theirs in every way, and shows nothing about convolutional networks or "
+            "explicit regularizers."
         ),
         (
-            "**Takeaway.** Whether a network generalizes is a property of network, data and algorithm together: "
-            "ease of learning is the trace that can be measured."
+            "**Takeaway.** Whether a network generalizes is a property of network, data and "
+            "algorithm together: ease of learning is the trace that can be measured."
         ),
     ]
 

@@ -1,7 +1,7 @@
 """The answers to the theory questions, as functions that the tests hold against the questions.
 
-The gradient of the softmax, neurons with a threshold for AND and OR, and what a neuron for XOR would
-have to satisfy. slides.py writes the derivations out.
+The gradient of the softmax, neurons with a threshold for AND and OR, and the tables of all three.
+slides.py writes the derivations out.
 """
 
 from typing import NamedTuple

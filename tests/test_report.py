@@ -1,4 +1,4 @@
-"""The report: its theory, its plan, its statistics, how it runs, and what it says of the results."""
+"""The report: its theory, its plan, its statistics, how it runs, and what it says."""
 
 import dataclasses
 import functools
