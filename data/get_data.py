@@ -28,6 +28,7 @@ if __name__ == "__main__":
         signal.signal(signal.SIGINT, stop_at_once)
 
 import argparse
+import atexit
 import contextlib
 import csv
 import errno
@@ -39,9 +40,9 @@ import io
 import itertools
 import math
 import pickle
+import secrets
 import shutil
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -360,17 +361,35 @@ def get_data(
             missing.append(file)
     if not missing:
         return True
-    with tempfile.TemporaryDirectory(dir=directory, prefix=SCRATCH) as scratch:
+    with scratch_folder(directory) as scratch:
         for source in sources:
             try:
-                for dataset in source.load(tuple(missing), Path(scratch), progress):
-                    install(dataset, directory, Path(scratch), progress)
+                for dataset in source.load(tuple(missing), scratch, progress):
+                    install(dataset, directory, scratch, progress)
                     missing.remove(dataset.file)
             except SourceError as error:
                 progress.line(f"failed: {source.name}: {error}")
             if not missing:
                 return True
     return False
+
+
+@contextlib.contextmanager
+def scratch_folder(directory: Path) -> Iterator[Path]:
+    """Make a folder for unfinished work, and remove it with all that is in it."""
+    scratch = directory / f"{SCRATCH}{secrets.token_hex(4)}"
+
+    def remove() -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    # A signal may come while the folder is made or removed: what is left goes when the program ends.
+    atexit.register(remove)
+    try:
+        scratch.mkdir(mode=0o700)
+        yield scratch
+    finally:
+        remove()
+    atexit.unregister(remove)
 
 
 def install(dataset: Dataset, directory: Path, scratch: Path, progress: Progress) -> None:

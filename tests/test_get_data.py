@@ -331,6 +331,19 @@ class TestMirrors(DataCase):
         self.assertTrue(self.make(self.mirror().url))
         self.assert_complete(".get_data-1", ".get_data-23")
 
+    def test_a_signal_while_cleaning_up(self):
+        mirror = self.mirror()
+        with (
+            mock.patch("shutil.rmtree", side_effect=KeyboardInterrupt),
+            mock.patch("atexit.register") as register,
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            self.make(mirror.url)
+        self.assertEqual(len(list(self.folder.glob(".get_data-*"))), 1)
+        (at_exit,) = register.call_args.args
+        at_exit()
+        self.assertEqual(list(self.folder.glob(".get_data-*")), [])
+
     def test_two_runs_at_once(self):
         source = self.source(self.mirror().url)
 
