@@ -1,7 +1,8 @@
 """Typesetting on Matplotlib: slides with columns of text, formulas, tables and places for figures.
 
 It knows nothing of what it sets. Lengths are in points (1/72 inch), measured from the upper left
-corner. What does not fit where it should stand raises a LayoutError: nothing overflows unseen.
+corner. Text and frames that do not fit where they should stand raise a LayoutError; what Matplotlib
+writes around a frame is not measured.
 """
 
 import functools
@@ -62,12 +63,13 @@ def _extent(text: str, size: float, weight: str) -> tuple[float, float, float]:
 
 
 def words(text: str) -> list[Word]:
-    """Cut a text at its blanks, but not within $...$; **...** is bold."""
+    """Cut a text at its blanks, but not within $...$ nor beside ± and before %; **...** is bold."""
+    text = re.sub(" (±|%)", "\N{NO-BREAK SPACE}\\1", text).replace("± ", "±\N{NO-BREAK SPACE}")
     result = []
     blank = True
     for number, part in enumerate(text.split("**")):
         weight = "bold" if number % 2 else "normal"
-        for before, word in re.findall(r"(\s*)((?:\$[^$]*\$|\S)+)", part):
+        for before, word in re.findall(r"( *)((?:\$[^$]*\$|[^ ])+)", part):
             result.append(Word(word, weight, blank or bool(before)))
             blank = False
         blank = part[-1].isspace() if part else blank
@@ -179,9 +181,7 @@ class Column:
         self._advance(BODY * LEADING, text)
         self.slide.text(self.left, self.y - 3, text, 13, color=ACCENT, weight="bold")
 
-    def paragraph(
-        self, text: str, size: float = BODY, mark: str = "", color: str = INK, after: float = 6
-    ) -> None:
+    def paragraph(self, text: str, size: float = BODY, mark: str = "", after: float = 6) -> None:
         """Write text in lines as wide as the column; a mark hangs before its first line."""
         indent = 14 if mark else 0
         left = self.left + indent
@@ -191,11 +191,11 @@ class Column:
             above, below = (max(extent[k] for extent in extents) for k in (1, 2))
             base = max(0.95 * size, above + 0.15 * size)
             if number == 0 and mark:
-                self.slide.text(self.left, self.y + base, mark, size, color=color)
+                self.slide.text(self.left, self.y + base, mark, size)
             x = left
             for place, (word, extent) in enumerate(zip(line, extents)):
                 x += blank if place > 0 and word.blank else 0
-                self.slide.text(x, self.y + base, word.text, size, color, word.weight)
+                self.slide.text(x, self.y + base, word.text, size, weight=word.weight)
                 x += extent[0]
             self._advance(max(LEADING * size, base + below + 0.15 * size), text)
         self.gap(after)
@@ -219,7 +219,6 @@ class Column:
         rows: Sequence[Sequence[str]],
         size: float = SMALL,
         bold: Sequence[int] = (),
-        spread: bool = True,
     ) -> None:
         """Set a table; its first column is aligned left, the others right.
 
@@ -231,8 +230,6 @@ class Column:
             Of its letters.
         bold : sequence of int
             Rows in bold type.
-        spread : bool
-            Whether it becomes as wide as the column, or only as it must.
         """
         widths = [
             max(
@@ -247,8 +244,6 @@ class Column:
             raise LayoutError(
                 f"slide {self.slide.title!r}: a table is {6 - gap:.0f} points too wide"
             )
-        if not spread:
-            gap = min(gap, 22)
         right = self.left + sum(widths) + gap * (len(widths) - 1)
         self.slide.rule(self.left, right, self.y)
         for number, cells in enumerate((header, *rows)):

@@ -150,9 +150,19 @@ SEARCH = {
 BY_HEART = with_(FAST, batch_size=8, learning_rate=0.3, hidden_size=400, reg=0.0, epochs=220)
 LABELS = [Setting(BY_HEART, images=5_000, random_labels=random) for random in (False, True)]
 
+# What made the difference? The setting that the search chose, one thing of it as in the default.
+BEST = LONG[1]
+UNDONE = [
+    Setting(with_(BEST.config, **{key: getattr(DEFAULT, key)}))
+    for key in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
+]
+
+# Is it the steps or the decay that the largest learning rate lacks? One setting answers.
+FASTEST_WITH_LESS_DECAY = [Setting(with_(DEFAULT, learning_rate=1.0, reg=0.0001), tested=True)]
+
 # What holds the best back? The setting that the search chose, with as many updates on fewer images.
 IMAGES = [
-    Setting(with_(LONG[1].config, epochs=LONG[1].config.epochs * parts), images=48_000 // parts)
+    Setting(with_(BEST.config, epochs=BEST.config.epochs * parts), images=48_000 // parts)
     for parts in (4, 2, 1)
 ]
 
@@ -160,6 +170,8 @@ EXPERIMENTS = {
     "learning rate": LEARNING_RATES,
     "regularization": REGULARIZATIONS,
     **SEARCH,
+    "undone": UNDONE,
+    "less decay": FASTEST_WITH_LESS_DECAY,
     "images": IMAGES,
     "labels": LABELS,
 }

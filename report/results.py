@@ -14,8 +14,6 @@ import numpy as np
 from report import running
 from report.plan import Setting
 
-HISTORIES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "weight_norm")
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -47,9 +45,6 @@ class Sample:
         """Return mean and spread of fractions in percent, as a table shows them."""
         return f"{100 * self.mean:.2f} ± {100 * self.spread:.2f}"
 
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} ± {self.spread:.3f}"
-
 
 class Outcome:
     """The results of one setting, a row of each history per seed.
@@ -66,7 +61,7 @@ class Outcome:
         self.setting, self.results = setting, list(results)
 
     def history(self, name: str) -> np.ndarray:
-        """Return one of HISTORIES of all seeds, shape (seeds, epochs)."""
+        """Return one of `running.HISTORIES` of all seeds, shape (seeds, epochs)."""
         return np.array([result[name] for result in self.results], dtype=float)
 
     def at_best(self, name: str) -> Sample:

@@ -40,7 +40,7 @@ def run_missing(runs: Iterable[Run], folder: Path, log: Callable[[str], None]) -
     Raises
     ------
     FileNotFoundError, ValueError
-        If MNIST is missing or malformed.
+        If MNIST is missing or malformed, or a run diverges.
     OSError
         If a result cannot be written.
     """
@@ -115,6 +115,8 @@ def execute(setting: Setting, data: main.Data) -> dict:
     result = main.run(
         setting.config, data, after_epoch=lambda model: norms.append(weight_norm(model))
     )
+    if not np.isfinite(result.train_loss + result.valid_loss).all():
+        raise ValueError(f"{Run(setting).name}: diverged; the plan wants a smaller learning rate")
     kept = {
         "train_loss": result.train_loss,
         "train_accuracy": result.train_accuracy,
@@ -185,10 +187,28 @@ def as_text(result: dict) -> bytes:
     return ("{\n" + ",\n".join(entries) + "\n}\n").encode()
 
 
+HISTORIES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "weight_norm")
+
+
 def load(run: Run, folder: Path) -> dict | None:
-    """Return the result of a run; None if there is none, or the file holds that of another run."""
+    """Return the result of a run; None if there is none that is whole, or it is another run's."""
     try:
         result = json.loads((folder / f"{run.name}.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
-    return result if isinstance(result, dict) and result.get("run") == run.as_dict() else None
+    return result if isinstance(result, dict) and _is_whole(result, run) else None
+
+
+def _is_whole(result: dict, run: Run) -> bool:
+    epochs = run.setting.config.epochs
+    histories = [result.get(name) for name in HISTORIES]
+    needed = ["seconds", "best_epoch"]
+    needed += ["test_accuracy"] * run.setting.tested
+    needed += ["confusion", "mistakes", "units"] * run.setting.examined
+    return (
+        result.get("run") == run.as_dict()
+        and all(isinstance(one, list) and len(one) == epochs for one in histories)
+        and all(isinstance(value, float) for one in histories for value in one)
+        and all(result.get(name) is not None for name in needed)
+        and result["best_epoch"] in range(1, epochs + 1)
+    )
