@@ -62,7 +62,7 @@ def accuracies(
     axes.set_xticks(places, labels)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("validation accuracy (%)")
-    axes.legend()
+    axes.legend(loc="lower right")
 
 
 def confusion(axes: Axes, counts: np.ndarray) -> None:

@@ -493,7 +493,6 @@ def batch_and_step(story: Story) -> Slide:
     axes = slide.axes(MARGIN + 36, TOP_OF_PLOT, 270, 230)
     groups = {f"batches of {size}": [at[size, rate] for rate in rates] for size in sizes}
     figures.accuracies(axes, [f"{rate:g}" for rate in rates], groups, "learning rate η")
-    axes.legend(loc="lower right")
     column = slide.column(left=375)
     rows = [[f"{size}", *(at[size, rate].valid.percent() for rate in rates)] for size in sizes]
     column.table(("batch size", *(f"η = {rate:g}" for rate in rates)), rows)

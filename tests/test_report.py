@@ -229,6 +229,7 @@ class TestRunning(InFolder):
         np.testing.assert_array_equal(images, data.train[0][:100])
         self.assertEqual(labels.shape, (100,))
         self.assertLess(np.mean(labels == data.train[1][:100]), 0.5)
+        self.assertEqual(len(np.unique(labels)), 10)
         self.assertIs(given.valid, data.valid)
 
     def test_only_what_is_missing_is_run(self):
@@ -242,14 +243,15 @@ class TestRunning(InFolder):
         whole = json.loads(second.read_text())
         short = json.dumps({**whole, "valid_loss": [0.1]}).encode()
         no_test = json.dumps({**whole, "test_accuracy": None}).encode()
+        other = json.dumps({**whole, "run": json.loads(first.read_text())["run"]}).encode()
         deep = b"[" * 200_000
-        for spoilt in (second.read_bytes()[:-100], b"", b'{"run": {}}', short, no_test, deep):
+        for spoilt in (second.read_bytes()[:-100], b"", b"[]", short, no_test, other, deep):
             second.write_bytes(spoilt)
             running.run_missing(setting.runs((1, 2)), self.folder / "kept", lines.append)
             again = json.loads(second.read_text())
             self.assertEqual({**again, "seconds": 0}, {**whole, "seconds": 0})
         self.assertEqual(first.stat().st_mtime_ns, before)
-        self.assertEqual(len(lines), 8)
+        self.assertEqual(len(lines), 9)
 
 
 class TestProgram(InFolder):
