@@ -1,6 +1,6 @@
 """Do the experiments that are not yet done, and write the tables, the figures and the report.
 
-    python -m report            everything, into report/: up to an hour on two cores
+    python -m report            everything, into report/: about an hour on two cores
     python -m report --quick    a small version, into report/quick/: up to two minutes
 
 Where all results are there, as in a fresh clone, nothing is trained, and it takes seconds.

@@ -162,7 +162,7 @@ FASTEST_WITH_LESS_DECAY = [Setting(with_(DEFAULT, learning_rate=1.0, reg=0.0001)
 
 # What holds the best back? The setting that the search chose, with as many updates on fewer images.
 IMAGES = [
-    Setting(with_(BEST.config, epochs=BEST.config.epochs * parts), images=48_000 // parts)
+    Setting(with_(BEST.config, epochs=BEST.config.epochs * parts), images=TRAINING_IMAGES // parts)
     for parts in (4, 2, 1)
 ]
 

@@ -418,7 +418,7 @@ class TestLayout(unittest.TestCase):
         for fails in (
             lambda: column.paragraph("incomprehensibilities " * 2, size=20),
             lambda: slide.column(right=200).paragraph("word " * 500),
-            lambda: column.table(("a column", "another column"), [["1", "2"]], size=20),
+            lambda: slide.column(300, 400).table(("a column", "another column"), [["1", "2"]], 20),
             lambda: slide.axes(700, 100, 100, 100),
             lambda: slide.axes(100, 400, 100, 100),
             lambda: slide.text(700, 100, "over the right margin", 20),
