@@ -2,274 +2,58 @@
 
     python main.py --config configs/config_twolayer.yaml
 
-Before `run`, which trains and tests one model, stands the reading of the config, which is checked
-as a whole before any data is read; after it, the command line.
+In this order: the settings, the run, the config file, the command line.
 """
 
-import os
-import signal
-import sys
-
-
-def stop_at_once(*_) -> None:
-    """Answer Ctrl-C while modules load: an exception could end as an error of NumPy's import."""
-    os.write(2, b"main.py: interrupted\n")
-    os._exit(130)
-
-
-if __name__ == "__main__":
-    usual_handler = signal.getsignal(signal.SIGINT)
-    if usual_handler is signal.default_int_handler:  # it may have been told to ignore Ctrl-C
-        signal.signal(signal.SIGINT, stop_at_once)
-
 import argparse
-import contextlib
 import copy
-import dataclasses
 import difflib
 import functools
-import importlib.util
-import io
-import logging
-import math
+import os
 import re
 import reprlib
-import textwrap
-import threading
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-try:
-    import numpy as np
-    import yaml
+# On a busy machine, BLAS threads that wait for each other cost more than they gain on a quiet
+# one: there is one, unless the user asks for more. NumPy looks when it is imported.
+if not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & os.environ.keys():
+    os.environ["OMP_NUM_THREADS"] = "1"
 
-    import utils
-    from models import SoftmaxRegression, TwoLayerNet
-    from optimizer import SGD
+import numpy as np
+import yaml
 
-    # Matplotlib is needed last and is slow to import, but whether it is there is known at once.
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ImportError("No module named 'matplotlib'")
-except ImportError as error:
-    problem = textwrap.shorten(str(error), 200)  # NumPy, if broken, writes a page
-    print(f"main.py: {problem}; set up as README.md says, section Run", file=sys.stderr)
-    sys.exit(2)
+import utils
+from models import SoftmaxRegression, TwoLayerNet
+from optimizer import SGD
 
-# The config
+# The settings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Config:
-    """The settings of a run. Those with a value here may be left out of a config file."""
+    """The settings of a run; section Config of the README says what they mean."""
 
     type: str
     batch_size: int
     learning_rate: float
     reg: float
     epochs: int
-    hidden_size: int = 128
+    hidden_size: int | None = None
     dtype: str = "float64"
     seed: int = 1024
     momentum: float | None = None
     debug: bool = False
 
 
-class ConfigError(ValueError):
-    """A config is not as expected; the message says where, what was found and what is expected."""
-
-
-class Key(NamedTuple):
-    """What a key of a config file must hold."""
-
-    kind: type
-    expected: str
-    allows: Callable[[Any], bool] = lambda value: True
-    choices: tuple[str, ...] = ()
-
-
-def one_of(*choices: str) -> Key:
-    """Return the key that holds one of a few names."""
-    return Key(str, " or ".join(choices), choices.__contains__, choices)
-
-
-COUNT = Key(int, "a whole number from 1 to 10**9", lambda n: 1 <= n <= 10**9)
-SECTIONS = {
-    "Train": {
-        "batch_size": COUNT,
-        "learning_rate": Key(float, "a number above 0", lambda x: 0 < x < math.inf),
-        "reg": Key(float, "a number of at least 0", lambda x: 0 <= x < math.inf),
-        "epochs": COUNT,
-        "momentum": Key(float, "a number from 0 to 1 (without effect)", lambda x: 0 <= x <= 1),
-        "debug": Key(bool, "True or False"),
-        "seed": Key(int, "a whole number from 0 to 2**64 - 1", lambda n: 0 <= n < 2**64),
-    },
-    "Model": {
-        "type": one_of("SoftmaxRegression", "TwoLayerNet"),
-        "hidden_size": COUNT,
-        "dtype": one_of("float64", "float32"),
-    },
-}
-DEFAULTS = {
-    field.name: field.default
-    for field in dataclasses.fields(Config)
-    if field.default is not dataclasses.MISSING
-}
-# YAML 1.1 reads 1e-3 and 1.5e3 as text: its numbers with an exponent have a dot and a sign.
-EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-LARGEST_CONFIG = 64_000  # bytes; of larger files, such as the data, YAML takes minutes
-
-
-def read_config(path: str | os.PathLike) -> Config:
-    """Read a config file and check all of it.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ConfigError
-        If anything in it is not as expected; names the file, the key and what is expected.
-    """
-    content = parse_yaml(path)
-    sections = " and ".join(SECTIONS)
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: found {found(content)}; expected the sections {sections}")
-    for name in content:
-        if name not in SECTIONS:
-            raise ConfigError(
-                f"{path}: unknown section {found(name)}{suggest(name, SECTIONS)}; "
-                f"expected {sections}"
-            )
-    settings = {}
-    for name, keys in SECTIONS.items():
-        if name not in content:
-            raise ConfigError(f"{path}: section {name} is missing; expected {sections}")
-        section = content[name]
-        if not isinstance(section, dict):
-            raise ConfigError(
-                f"{path}: {name}: found {found(section)}; expected the keys {', '.join(keys)}"
-            )
-        settings |= check_section(f"{path}: {name}", section, keys)
-    return Config(**settings)
-
-
-def read_text(path: str | os.PathLike) -> str:
-    """Return the text of a file of a config's size, or raise an error that says why it is none."""
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST_CONFIG + 1)
-        if len(content) > LARGEST_CONFIG:
-            raise ConfigError(f"{path}: is larger than {LARGEST_CONFIG:,} bytes; expected a config")
-        return content.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file; see configs/ for those there are") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; expected a YAML file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is not a text file in UTF-8; expected YAML") from None
-
-
-def parse_yaml(path: str | os.PathLike) -> Any:
-    """Return the content of a YAML file, or raise a ConfigError that says why it is none."""
-    text = read_text(path)
-    try:
-        refuse_duplicates(yaml.compose(text, Loader=yaml.SafeLoader))
-        return yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        # Of a key without its colon or a text without its end, the beginning is the place to look.
-        scanning = (error.context or "").startswith("while scanning")
-        mark = (error.context_mark if scanning else None) or error.problem_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = ", ".join(filter(None, [error.context, error.problem]))
-        raise ConfigError(f"{path}{line}: is not valid YAML: {problem}") from None
-    # PyYAML lets some errors of its own working through: a date in month 13 is a ValueError,
-    # `!!bool x` a KeyError, `!!timestamp x` an AttributeError, 1,000 brackets a RecursionError.
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{path}: is not valid YAML: {problem}") from None
-
-
-def refuse_duplicates(document: yaml.Node | None) -> None:
-    """Raise a YAML error if a section or a key appears twice, of which YAML would drop one."""
-    if not isinstance(document, yaml.MappingNode):
-        return
-    for node in (document, *(value for _, value in document.value)):
-        names = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in names:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"{key.value!r} appears twice", problem_mark=key.start_mark
-                    )
-                names.add(key.value)
-
-
-def check_section(place: str, section: dict, keys: dict[str, Key]) -> dict:
-    """Return the settings of a section, numbers in their type, or raise a ConfigError."""
-    for name in section:
-        if name not in keys:
-            homes = [other for other in SECTIONS if name in SECTIONS[other]]
-            hint = f"; it belongs under {homes[0]}" if homes else suggest(name, keys)
-            raise ConfigError(
-                f"{place}: unknown key {found(name)}{hint}; expected {', '.join(keys)}"
-            )
-    settings = {}
-    for name, key in keys.items():
-        if name in section:
-            value = as_float(section[name]) if key.kind is float else section[name]
-            if type(value) is not key.kind or not key.allows(value):
-                raise ConfigError(
-                    f"{place}: {name}: found {found(section[name])}"
-                    f"{suggest(value, key.choices)}; expected {key.expected}"
-                )
-            settings[name] = value
-        elif name not in DEFAULTS:
-            raise ConfigError(f"{place}: {name} is missing; expected {key.expected}")
-    return settings
-
-
-def as_float(value: Any) -> Any:
-    """Return a whole number, or one that YAML took for text, as a float; the rest as it is."""
-    if type(value) is int or (isinstance(value, str) and EXPONENT.fullmatch(value)):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
-    return value
-
-
-def found(value: Any) -> str:
-    """Return what a config holds as it should stand in a message: short and on one line."""
-    if value is None:
-        return "nothing"
-    try:
-        text = reprlib.repr(value)
-    except ValueError:  # Python does not write down numbers of thousands of digits
-        return "a huge number"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def suggest(name: Any, known: Iterable[str]) -> str:
-    """Return a question with the known name nearest to `name`, or nothing if none is near."""
-    names = {choice.lower(): choice for choice in known}
-    near = difflib.get_close_matches(name.lower(), names, n=1) if isinstance(name, str) else []
-    return f" (did you mean {names[near[0]]}?)" if near else ""
-
-
-# The run
-
-# What an evaluation returns does not depend on its batches, but its time does: with these, a run
-# takes 7 % less where the config asks for batches of 1, and 1 % less where it asks for 64.
-EVALUATION_BATCH_SIZE = 500
-
-
 class Data(NamedTuple):
-    """MNIST in three parts, each a pair of images (N, 784) and labels (N,).
+    """MNIST in three parts, each of images (N, 784) as bytes and labels (N,).
 
-    Images are bytes (uint8), 0 to 255, as `load_data` returns them, or floats in [0, 1]. Without a
-    test set, a run is only trained and validated: for choosing settings, which no test image may
-    help with.
+    Without a test set, a run is only trained and validated.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -277,127 +61,70 @@ class Data(NamedTuple):
     test: tuple[np.ndarray, np.ndarray] | None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Result:
-    """What came of a run.
+    """The result of a run: four values per epoch, and the model that was best on validation.
 
-    Attributes
-    ----------
-    train_loss, train_accuracy, valid_loss, valid_accuracy : list of float
-        One value per epoch: mean cross-entropy in nats, fraction of images in [0, 1]. The last
-        epoch of a run that diverged has a loss that is not finite.
-    best_epoch : int or None
-        The first epoch with the highest validation accuracy, counted from 1.
-    best_model : SoftmaxRegression or TwoLayerNet or None
-        The model as it was after that epoch. None, like the epoch, if the first one diverged.
-    test_accuracy : float or None
-        Its accuracy on the test set, in [0, 1]. None if the run diverged or had no test set.
+    Losses are mean cross-entropies in nats, accuracies fractions of images. A run that diverges
+    ends with the first epoch whose loss is not finite, and is not tested.
     """
 
     train_loss: list[float]
     train_accuracy: list[float]
     valid_loss: list[float]
     valid_accuracy: list[float]
-    best_epoch: int | None
-    best_model: SoftmaxRegression | TwoLayerNet | None
-    test_accuracy: float | None
+    best_epoch: int | None  # the first with the highest validation accuracy, from 1
+    best_model: SoftmaxRegression | TwoLayerNet | None  # as it was after that epoch
+    test_accuracy: float | None  # of that model
 
 
-def load_data() -> Data:
-    """Load MNIST from ./data, its images as bytes.
-
-    Returns
-    -------
-    Data
-        48,000 images to train on, 12,000 to validate, 10,000 to test.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `utils.load_csv` does.
-    """
-    train_data, train_label, valid_data, valid_label = utils.load_mnist_trainval(
-        as_array=True, dtype=np.uint8
-    )
-    test = utils.load_mnist_test(as_array=True, dtype=np.uint8)
-    return Data((train_data, train_label), (valid_data, valid_label), test)
+# The run
 
 
-def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
-    """Return the network that a config asks for, with its initial weights."""
-    if config.type == "TwoLayerNet":
-        return TwoLayerNet(hidden_size=config.hidden_size, dtype=config.dtype)
-    return SoftmaxRegression(dtype=config.dtype)
-
-
-# A run that diverges is told from its loss, so NumPy need not warn of it.
-@np.errstate(over="ignore", invalid="ignore")
+@np.errstate(over="ignore", invalid="ignore")  # the loss tells that a run diverges
 def run(
     config: Config,
     data: Data | None = None,
     log: Callable[[str], None] = lambda line: None,
     after_epoch: Callable[[SoftmaxRegression | TwoLayerNet], None] = lambda model: None,
 ) -> Result:
-    """Train, validate after every epoch, keep the best model, test it.
+    """Train a model, validate it after every epoch, and test the best one.
 
-    Parameters
-    ----------
-    config : Config
-        The settings.
-    data : Data, optional
-        What `load_data` returned; loaded if left out.
-    log : callable
-        Called with each line of output; by default it is discarded.
-    after_epoch : callable
-        Called with the model after each epoch, to look at it, not to change it.
-
-    Returns
-    -------
-    Result
-        The same to the last digit for the same config.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the data is missing or malformed.
+    `data` is loaded if left out. `log` is called with each line of output, `after_epoch` with the
+    model after each epoch. The same config gives the same result, to the last digit.
     """
     data = data or load_data()
     model = build_model(config)
     optimizer = SGD(config.learning_rate, config.reg)
     log(describe(config, model))
 
-    # Each batch is gathered and turned from bytes into floats when its turn comes, because copies
-    # of all images are large: a run in float64 peaks at 0.16 GB instead of 0.86.
+    # Batches are turned into floats one at a time: all of them take 1 GB.
     into_batches = functools.partial(utils.generate_batched_data, lazy=True, dtype=config.dtype)
-    debug = config.debug and sys.stderr is not None and sys.stderr.isatty()
-    valid_batches = into_batches(*data.valid, EVALUATION_BATCH_SIZE)
-    history = []  # per epoch: training loss and accuracy, validation loss and accuracy
+    valid_batches = into_batches(*data.valid, batch_size=500)
+    history = []  # of training loss and accuracy, validation loss and accuracy
     best_epoch, best_model, best_accuracy = None, None, -1.0
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
-        # As seed < 2**64, each pair of epoch and seed has its own order. See README, Results.
-        train_batches = into_batches(
-            *data.train, config.batch_size, shuffle=True, seed=epoch * 2**64 + config.seed
-        )
-        trained = utils.train(epoch, *train_batches, model, optimizer, debug)
-        validated = utils.evaluate(*valid_batches, model, debug)
+        seed = epoch * 2**64 + config.seed  # each epoch of each seed has its own order
+        batches = into_batches(*data.train, config.batch_size, shuffle=True, seed=seed)
+        trained = utils.train(epoch, *batches, model, optimizer, config.debug)
+        validated = utils.evaluate(*valid_batches, model, config.debug)
         history.append((*trained, *validated))
         after_epoch(model)
         if not np.isfinite(history[-1]).all():
             return Result(*map(list, zip(*history)), best_epoch, best_model, None)
-        better = validated[1] > best_accuracy
-        if better:
+        is_best = validated[1] > best_accuracy
+        if is_best:
             best_epoch, best_model, best_accuracy = epoch, copy.deepcopy(model), validated[1]
         seconds = time.perf_counter() - started
         numbers = [f"{number:.4f}" for number in history[-1]]
-        log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if better else "").rstrip())
+        log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if is_best else "").rstrip())
 
-    log("")
-    log(f"Best validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
+    log(f"\nBest validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
     test_accuracy = None
-    if data.test is not None:
-        test_batches = into_batches(*data.test, EVALUATION_BATCH_SIZE)
-        _, test_accuracy = utils.evaluate(*test_batches, best_model, debug)
+    if data.test:
+        test_batches = into_batches(*data.test, batch_size=500)
+        _, test_accuracy = utils.evaluate(*test_batches, best_model, config.debug)
         log(f"Test accuracy: {test_accuracy:.4f}")
     return Result(*map(list, zip(*history)), best_epoch, best_model, test_accuracy)
 
@@ -405,41 +132,145 @@ def run(
 ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
 
 
+def load_data() -> Data:
+    """Load MNIST from ./data: 48,000 images for training, 12,000 for validation, 10,000 to test."""
+    images, labels, valid_images, valid_labels = utils.load_mnist_trainval(True, np.uint8)
+    test = utils.load_mnist_test(True, np.uint8)
+    return Data((images, labels), (valid_images, valid_labels), test)
+
+
+def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
+    """Build the network of a config, with its initial weights."""
+    if config.type == "TwoLayerNet":
+        return TwoLayerNet(hidden_size=config.hidden_size or 128, dtype=config.dtype)
+    return SoftmaxRegression(dtype=config.dtype)
+
+
 def describe(config: Config, model: SoftmaxRegression | TwoLayerNet) -> str:
-    """Return the lines that stand above the epochs of a run."""
+    """Return the lines above the epochs of a run."""
     weights = sum(weight.size for weight in model.weights.values())
-    columns = ("epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "")
-    lines = [
-        f"{config.type} with {weights:,} weights in {config.dtype}",
+    unused = ["momentum"] if config.momentum is not None else []
+    if config.hidden_size is not None and config.type == "SoftmaxRegression":
+        unused.append("hidden_size")
+    note = f" ({' and '.join(unused)} without effect)" if unused else ""
+    return (
+        f"{config.type} with {weights:,} weights in {config.dtype}\n"
         f"SGD with learning rate {config.learning_rate:g}, reg {config.reg:g}, "
-        + f"batch size {config.batch_size}, seed {config.seed}",
-        "",
-        ROW.format("", "", "training", "", "validation", "", "").rstrip(),
-        ROW.format(*columns) + "* best so far",
-    ]
-    return "\n".join(lines)
+        f"batch size {config.batch_size}, seed {config.seed}{note}\n\n"
+        f"{'training':>25}{'validation':>22}\n"
+        + ROW.format("epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "* best so far")
+    )
+
+
+# The config file
+
+
+class Key(NamedTuple):
+    """What a key of a config file holds."""
+
+    kind: type
+    allows: Callable[[Any], bool]
+    expected: str
+
+
+COUNT = Key(int, lambda n: n >= 1, "a whole number of at least 1")
+MODELS = ("SoftmaxRegression", "TwoLayerNet")
+DTYPES = ("float64", "float32")
+SECTIONS = {
+    "Train": {
+        "batch_size": COUNT,
+        "learning_rate": Key(float, lambda x: 0 < x < np.inf, "a number above 0"),
+        "reg": Key(float, lambda x: 0 <= x < np.inf, "a number of at least 0"),
+        "epochs": COUNT,
+        "momentum": Key(float, lambda x: 0 <= x <= 1, "a number from 0 to 1"),
+        "debug": Key(bool, lambda flag: True, "True or False"),
+        "seed": Key(int, lambda n: 0 <= n < 2**64, "a whole number from 0 to 2**64 - 1"),
+    },
+    "Model": {
+        "type": Key(str, MODELS.__contains__, " or ".join(MODELS)),
+        "hidden_size": COUNT,
+        "dtype": Key(str, DTYPES.__contains__, " or ".join(DTYPES)),
+    },
+}
+REQUIRED = ("batch_size", "learning_rate", "reg", "epochs", "type")
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a config file and check it.
+
+    Raises a FileNotFoundError if there is no such file, and a ValueError if it is not as expected:
+    the message names the file and the key, what was found and what was expected.
+    """
+    with open(path, "rb") as file:
+        try:
+            content = yaml.load(file, ConfigLoader)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    check_names(path, content, SECTIONS, required=SECTIONS)
+    settings = {}
+    for section, keys in SECTIONS.items():
+        place = f"{path}: {section}"
+        required = [name for name in REQUIRED if name in keys]
+        check_names(place, content[section], keys, required)
+        for name, value in content[section].items():
+            key = keys[name]
+            if key.kind is float and type(value) is int:
+                value = float(value)
+            if type(value) is not key.kind or not key.allows(value):
+                raise ValueError(f"{place}: {name}: found {shown(value)}; expected {key.expected}")
+            settings[name] = value
+    return Config(**settings)
+
+
+def check_names(place: object, entries: Any, known: Iterable[str], required: Iterable[str]) -> None:
+    """Raise a ValueError unless `entries` is a dict of known keys with the required ones."""
+    expected = f"expected {', '.join(known)}"
+    if type(entries) is not dict:
+        raise ValueError(f"{place}: found {shown(entries)}; {expected}")
+    for name in entries:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"{place}: unknown key {shown(name)}{hint}; {expected}")
+    for name in required:
+        if name not in entries:
+            raise ValueError(f"{place}: {name} is missing; {expected}")
+
+
+def shown(value: Any) -> str:
+    """Abbreviate a value for an error message."""
+    return "nothing" if value is None else reprlib.repr(value)
+
+
+class ConfigLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key that stands twice, and takes 1e-3 for a number."""
+
+    def construct_mapping(self, node, deep=False):
+        names = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if names.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} stands twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+.0123456789"))
 
 
 # The command line
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, as all errors here."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status.
 
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
-
-
-def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
-    """Return the command line's arguments, or exit with status 2."""
-    parser = Parser(
+    0 on success, 1 if the run diverged, 2 for a mistake in the config or the data or if a figure
+    cannot be written.
+    """
+    parser = argparse.ArgumentParser(
         prog="main.py",
-        description="Train a network on MNIST as a YAML config says and report the test accuracy "
-        "of the model that was best on the validation set. The data must be in ./data; the "
-        "learning curves are saved into the working directory, named after the config.",
-        epilog=describe_keys(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        description="Train a network on MNIST in ./data as a config says, and report the test "
+        "accuracy of the model that was best on the validation set. The learning curves are saved "
+        "in the working directory.",
     )
     parser.add_argument(
         "--config",
@@ -447,129 +278,38 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         default="configs/config_exp.yaml",
         help="the config to run (default: %(default)s)",
     )
-    return parser.parse_args(arguments)
-
-
-def describe_keys() -> str:
-    """Return a table of what a config file holds."""
-    lines = ["what a config holds:"]
-    for section, keys in SECTIONS.items():
-        lines.append(f"  {section}:")
-        for name, key in keys.items():
-            default = DEFAULTS.get(name)
-            optional = f" (default: {default})" if default is not None else ""
-            lines.append(f"    {name + ':':15}{key.expected}{optional}")
-    return "\n".join(lines)
-
-
-def print_line(line: str) -> None:
-    """Print a line at once, also where standard output is a file or a pipe."""
-    print(line, flush=True)
-
-
-def print_error(message: object) -> None:
-    """Print a message, or what an error says, as one line on standard error."""
-    if isinstance(message, OSError) and message.filename is not None:
-        message = f"{message.filename}: {message.strerror}"
-    print(f"main.py: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def ctrl_c_put_off() -> Iterator[None]:
-    """Let Ctrl-C wait for the end of a block that would turn it into an error of its own."""
-    usual = signal.getsignal(signal.SIGINT)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if usual is not signal.default_int_handler or not in_main_thread:
-        yield
-        return
-    interrupts = []
-    signal.signal(signal.SIGINT, lambda *_: interrupts.append(KeyboardInterrupt))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-    if interrupts:
-        raise KeyboardInterrupt
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line.
-
-    Returns
-    -------
-    int
-        Exit status: 0 on success; 1 if the run diverged or its output could not be written; 2
-        for a mistake in the config, the data or the command line, too little memory, or figures
-        that cannot be written; 130 after Ctrl-C.
-    """
-    path = "the config"
-    try:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the name of a config is made of
-            sys.stdout.reconfigure(errors="backslashreplace")
-        # The figures are files; a backend that a notebook asks for may not even exist here.
-        os.environ["MPLBACKEND"] = "agg"
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no advice about its cache
-        path = parse_arguments(arguments).config
-        return train_and_report(path)
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        return 130
-    except MemoryError:
-        print_error(
-            f"{path}: not enough memory; try dtype: float32, a smaller hidden_size or batch_size"
-        )
-        return 2
-    except OSError as error:  # from standard output: nobody reads on, or its disk is full
-        if not isinstance(error, BrokenPipeError):
-            print_error(f"standard output: {error.strerror}")
-        # What is still buffered goes nowhere, or Python would try it again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-def train_and_report(path: str) -> int:
-    """Run the config at `path` with all that the user sees; return the exit status."""
+    path = parser.parse_args(arguments).config
+    print_now = functools.partial(print, flush=True)
     try:
         config = read_config(path)
-        started = time.perf_counter()
         data = load_data()
     except (OSError, ValueError) as error:
-        print_error(error)
-        return 2
+        return fail(error)
     sizes = [len(labels) for _, labels in data]
-    print_line(
-        "MNIST with {:,} images to train on, {:,} to validate, {:,} to test".format(*sizes)
-        + f", loaded in {time.perf_counter() - started:.1f} s"
-    )
-    if config.momentum is not None:
-        print_error(f"{path}: momentum has no effect: the optimizer is plain SGD")
-    result = run(config, data, print_line)
+    print_now("MNIST: {:,} images for training, {:,} for validation, {:,} to test".format(*sizes))
+    result = run(config, data, print_now)
     prefix = f"{Path(path).stem}_"
+    curves = result.train_loss, result.train_accuracy, result.valid_loss, result.valid_accuracy
     try:
-        with ctrl_c_put_off():  # Matplotlib's C++ says "Invalid bounding box", its callbacks go on
-            utils.plot_curves(
-                result.train_loss,
-                result.train_accuracy,
-                result.valid_loss,
-                result.valid_accuracy,
-                prefix=prefix,
-            )
+        utils.plot_curves(*curves, prefix=prefix)
     except OSError as error:
-        print_error(error)
-        return 2
-    except (ImportError, RuntimeError, ValueError, Warning) as error:  # as of a bad matplotlibrc
-        print_error(f"Matplotlib could not draw the figures: {error}")
-        return 2
-    print_line(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
+        return fail(error)
+    print_now(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
     if result.test_accuracy is None:
-        print_error(
-            f"{path}: diverged: the loss of epoch {len(result.train_loss)} is not finite; "
-            f"try a smaller learning_rate (it is {config.learning_rate:g}) or reg ({config.reg:g})"
-        )
-        return 1
+        problem = f"the loss of epoch {len(result.train_loss)} is not finite"
+        return fail(f"{path}: {problem}; try a smaller learning_rate or reg", status=1)
     return 0
 
 
+def fail(message: object, status: int = 2) -> int:
+    """Print an error in one line, and return the exit status."""
+    print(f"main.py: {message}", file=sys.stderr)
+    return status
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, usual_handler)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("main.py: interrupted".ljust(60), file=sys.stderr)  # over the progress line
+        sys.exit(130)

@@ -1,189 +1,114 @@
-"""The stations of a run: load and batch the data, run one epoch, plot the curves.
+"""The stations of a run: load and batch the data, run one epoch, plot the curves."""
 
-Loads MNIST from CSV, cuts it into batches, takes a model through one epoch of training or
-evaluation, and draws the learning curves. It knows nothing of configs, and prints only where
-`debug=True` asks for it.
-"""
-
-import contextlib
-import functools
 import io
-import itertools
 import os
 import random
-import re
-import reprlib
 import sys
-import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
-CLASSES = 10
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
 
-# Loading and batching
+# Data in
 
 
 def load_csv(
     path: str | os.PathLike, as_array: bool = False, dtype: DTypeLike = np.float64
 ) -> tuple[list, list] | tuple[NDArray, NDArray]:
-    """Load the images and labels of one CSV file.
+    """Load images and labels from a CSV file.
 
-    A line per image: a label from 0 to 9, then 784 pixels from 0 to 255, row by row. One header
-    line, a byte-order mark, empty lines and CRLF line ends are accepted.
+    Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     as_array : bool
-        Return NumPy arrays instead of lists, in less time and memory.
+        Return NumPy arrays instead of lists, which take more time and memory.
     dtype : dtype
-        Type of the pixels in arrays: float64, float32, or uint8, an eighth as large as float64.
+        Type of the pixels in an array: float64, float32, or uint8, which keeps the file's values.
 
     Returns
     -------
     data : list of list of float, or ndarray of shape (N, 784)
-        Pixels in [0, 1], value / 255; as uint8, the values 0 to 255 themselves.
-    labels : list of int, or ndarray of int64 of shape (N,)
-        Labels from 0 to 9.
+        Pixels in [0, 1], value / 255.
+    labels : list of int, or ndarray of shape (N,)
+        Labels.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file; says how to make MNIST's.
-    OSError
-        If it cannot be read.
     ValueError
-        If the file is not as described above; names the line and what is wrong with it.
+        If the file is malformed. Rows count from 0 and leave out the header, as in NumPy.
     """
     rows = _read_rows(path)
     pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
-    if as_array and np.dtype(dtype) == np.uint8:
-        return pixels, labels
     if as_array:
-        return np.divide(pixels, 255, dtype=dtype), labels
-    # There are 256 pixel values, so 256 float objects serve all images: 8 bytes a pixel, not 32.
+        return pixels if dtype == np.uint8 else np.divide(pixels, 255, dtype=dtype), labels
+    # 256 float objects serve all images: 8 bytes a pixel instead of 32.
     shades = np.array([value / 255 for value in range(256)], dtype=object)
-    data = []
-    for start in range(0, len(pixels), 1000):
-        data += shades[pixels[start : start + 1000]].tolist()
-    return data, labels.tolist()
+    return [shades[image].tolist() for image in pixels], labels.tolist()
 
 
 def load_mnist_trainval(as_array: bool = False, dtype: DTypeLike = np.float64) -> tuple:
-    """Load ./data/mnist_train.csv: its first 80 % to train on, its last 20 % to validate on.
+    """Load ./data/mnist_train.csv: its first 80 % for training, its last 20 % for validation.
 
-    Parameters
-    ----------
-    as_array, dtype
-        As in `load_csv`.
-
-    Returns
-    -------
-    train_data, train_label, val_data, val_label
-        In file order, each as `load_csv` returns it; 48,000 and 12,000 images for MNIST.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `load_csv` does, and a ValueError if there are fewer than two images to split.
+    Returns train_data, train_label, val_data, val_label, in the form that `load_csv` returns.
     """
     data, labels = load_csv(TRAIN_CSV, as_array, dtype)
-    if len(data) < 2:
-        raise ValueError(
-            f"{TRAIN_CSV}: found 1 image; expected at least 2, to validate on the last"
-        )
     split = len(data) * 4 // 5
     return data[:split], labels[:split], data[split:], labels[split:]
 
 
 def load_mnist_test(as_array: bool = False, dtype: DTypeLike = np.float64) -> tuple:
-    """Load ./data/mnist_test.csv; parameters, returns and errors as for `load_csv`."""
+    """Load ./data/mnist_test.csv as `load_csv` does."""
     return load_csv(TEST_CSV, as_array, dtype)
 
 
 def _read_rows(path: str | os.PathLike) -> NDArray:
-    """Return the lines of a CSV file as one array of bytes (N, 785), checked."""
+    """Return the rows of a CSV file as bytes (N, 785), label first."""
     try:
-        header = _has_header(path)
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            header = file.readline().strip().replace('"', "").split(",")
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"{path}: no such file; run this in the project's folder, and make the MNIST files "
-            "with: sh data/get_data.sh (Windows: data\\get_data.bat)"
+            f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
+            "(on Windows: data\\get_data.bat)"
         ) from None
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; expected a CSV file", str(path)) from None
-    try:
-        # Of an empty file NumPy only warns, and NumPy 1 of a fraction that it cut to an integer.
-        with warnings.catch_warnings(), open(path, encoding="utf-8-sig") as file:
-            warnings.simplefilter("error")
+    has_header = header[0][:1].isalpha()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of an empty file NumPy only warns
+        try:
             rows = np.loadtxt(
-                _ascii_lines(itertools.islice(file, int(header), None)),
+                path,
                 dtype=np.uint8,
                 delimiter=",",
                 comments=None,
+                skiprows=int(has_header),
                 ndmin=2,
+                encoding="utf-8-sig",
             )
-    except (ValueError, UserWarning) as error:
-        raise ValueError(f"{path}, {_first_fault(path, header) or error}") from None
-    if rows.shape[1] != COLUMNS or rows[:, 0].max() >= CLASSES:
-        raise ValueError(f"{path}, {_first_fault(path, header)}")
+        except (ValueError, Warning) as error:
+            raise ValueError(f"{path}: {error}") from None
+    if rows.shape[1] != COLUMNS:
+        raise ValueError(f"{path}: found {rows.shape[1]} columns; expected 785: label, pixels")
+    first, last = rows[:, 0], rows[:, -1]
+    if header[-1].lower() in ("class", "label") or (
+        first.max() == 0 and last.max() <= 9 and last.min() < last.max()
+    ):
+        raise ValueError(f"{path}: the last column looks like the labels; expected them first")
+    if first.max() > 9:
+        row = int(np.argmax(first > 9))
+        raise ValueError(f"{path}: found label {first[row]} at row {row}; expected 0 to 9")
     return rows
-
-
-def _ascii_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Hand lines on, but none that numpy.loadtxt (2.4 and before) may crash on.
-
-    It looks each character of a whole number up in C's table of 256, and reads past its end.
-    """
-    for line in lines:
-        if not line.isascii():
-            raise ValueError("expected digits and commas")
-        yield line
-
-
-def _has_header(path: str | os.PathLike) -> bool:
-    """Tell whether the first line names columns instead of holding an image."""
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        names = file.readline(1 << 16).strip().split(",")
-    # Names are words, or at least all different, which 784 pixels of 256 values cannot be: a
-    # damaged image is not taken for a header.
-    words = all(re.search("[A-Za-z]", name) for name in names)
-    return len(names) == COLUMNS and (words or len(set(names)) == COLUMNS)
-
-
-def _first_fault(path: str | os.PathLike, header: bool) -> str | None:
-    """Say where a CSV file is malformed first and what is wrong there; None if it is not."""
-    images = 0
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        for line_number, line in enumerate(file, start=1):
-            line = line.rstrip("\n")
-            if not line or (header and line_number == 1):
-                continue
-            images += 1
-            fields = line.split(",")
-            if len(fields) != COLUMNS:
-                return (
-                    f"line {line_number}: found {len(fields)} column{'s' * (len(fields) > 1)}; "
-                    f"expected {COLUMNS}, a label and 784 pixels separated by commas"
-                )
-            for column, field in enumerate(fields, start=1):
-                name, limit = ("label", CLASSES) if column == 1 else ("pixel", 256)
-                text = field.strip()
-                number = re.fullmatch(r"\+?0*([0-9]{1,3})", text)
-                if number is None or int(number[1]) >= limit:
-                    return (
-                        f"line {line_number}, column {column}: found {reprlib.repr(text)}; "
-                        f"expected a {name}, a whole number from 0 to {limit - 1}"
-                    )
-    return None if images else "line 1: found no image; expected one per line"
 
 
 def generate_batched_data(
@@ -195,7 +120,7 @@ def generate_batched_data(
     lazy: bool = False,
     dtype: DTypeLike | None = None,
 ) -> tuple[Sequence[NDArray], Sequence[NDArray]]:
-    """Cut images and labels into batches, in order or shuffled alike.
+    """Cut images and labels into batches.
 
     Parameters
     ----------
@@ -204,57 +129,44 @@ def generate_batched_data(
     label : array_like, shape (N,)
         Their labels.
     batch_size : int
-        Images per batch, at least 1. The last batch is smaller if N is not a multiple of it.
+        Images per batch; the last batch may be smaller.
     shuffle : bool
-        Permute images and labels first, in the order that `random.shuffle` gives a list of
-        length N.
+        Permute images and labels alike, in the order that `random.shuffle` gives a list.
     seed : int, optional
-        The order is that of `random.seed(seed)`, without touching the state of `random`; if
-        left out, it comes from that state.
+        Shuffle as after `random.seed(seed)`; by default, from the current state of `random`.
     lazy : bool
-        Return sequences that gather a batch each time it is asked for, from `data` as it is then,
-        instead of lists, which hold a copy of all of it.
+        Return sequences that copy a batch each time it is asked for, instead of lists.
     dtype : dtype, optional
-        Float type of the images in the batches, where those in `data` are bytes (uint8): they
-        become value / 255, as `load_csv` makes them. If left out, images stay as they are.
+        Divide bytes (uint8) by 255 into this float type. By default, images keep their type.
 
     Returns
     -------
     batched_data : list or sequence of ndarray, each (batch_size, 784)
     batched_label : list or sequence of ndarray, each (batch_size,)
-        New arrays: writing to them leaves `data` and `label` as they were.
-
-    Raises
-    ------
-    ValueError
-        If there is not one label per image, or `batch_size` is less than 1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected at least 1")
     if len(data) != len(label):
         raise ValueError(f"found {len(label)} labels for {len(data)} images; expected one each")
     order = list(range(len(data)))
     if shuffle:
         (random if seed is None else random.Random(seed)).shuffle(order)
-    order = np.array(order, dtype=np.intp)
+    order = np.array(order, dtype=int)
     rows = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     batches = _LazyBatches(np.asarray(data), rows, dtype), _LazyBatches(np.asarray(label), rows)
     return batches if lazy else (list(batches[0]), list(batches[1]))
 
 
 class _LazyBatches(Sequence):
-    """The batches of an array, each gathered when it is asked for."""
+    """The batches of an array, each copied when it is asked for."""
 
     def __init__(self, array: NDArray, rows: list[NDArray], dtype: DTypeLike | None = None):
-        self.array, self.rows = array, rows
-        self.dtype = dtype if array.dtype == np.uint8 else None
+        self.array, self.rows, self.dtype = array, rows, dtype
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, number: int | slice) -> NDArray | list[NDArray]:
+    def __getitem__(self, number: int | slice):
         if isinstance(number, slice):
-            return [self[n] for n in range(len(self))[number]]
+            return _LazyBatches(self.array, self.rows[number], self.dtype)
         batch = self.array[self.rows[number]]
         return batch if self.dtype is None else np.divide(batch, 255, dtype=self.dtype)
 
@@ -270,40 +182,21 @@ def train(
     optimizer,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Train a model for one epoch: for every batch a forward pass and an update.
-
-    Parameters
-    ----------
-    epoch : int
-        Its number, for the progress line.
-    batched_train_data, batched_train_label : sequence of ndarray
-        Batches as `generate_batched_data` returns them.
-    model : SoftmaxRegression or TwoLayerNet
-        Its weights are updated.
-    optimizer : SGD
-        What updates them.
-    debug : bool
-        Report progress on standard error: on a terminal in a line that replaces itself,
-        otherwise in one line at the end.
+    """Train a model for one epoch: a forward pass and an update for every batch.
 
     Returns
     -------
     epoch_loss, epoch_acc : float
         Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each batch
-        measured before its update.
-
-    Raises
-    ------
-    ValueError
-        If there are no batches, or not as many batches of labels, or `model.forward` refuses one.
+        measured before its update. `debug` shows them as they grow, on a terminal.
     """
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
-        result = model.forward(X, y, mode="train")
+        loss, accuracy = model.forward(X, y, mode="train")
         optimizer.update(model)
-        return result
+        return loss, accuracy
 
-    title = f"epoch {epoch}, training" if debug else None
+    title = f"epoch {epoch}" if debug else ""
     return _average(batched_train_data, batched_train_label, step, title)
 
 
@@ -313,83 +206,32 @@ def evaluate(
     model,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Evaluate a model on batches; it is left as it is.
+    """Evaluate a model, which stays as it is; return loss and accuracy as `train` does."""
 
-    Parameters
-    ----------
-    batched_test_data, batched_test_label : sequence of ndarray
-        Batches as `generate_batched_data` returns them.
-    model : SoftmaxRegression or TwoLayerNet
-        What is evaluated.
-    debug : bool
-        Report progress, as in `train`.
+    def step(X: NDArray, y: NDArray) -> tuple[float, float]:
+        return model.forward(X, y, mode="valid")
 
-    Returns
-    -------
-    epoch_loss, epoch_acc : float
-        Cross-entropy in nats and accuracy in [0, 1], averaged over the images.
-
-    Raises
-    ------
-    ValueError
-        If there are no batches, or not as many batches of labels, or `model.forward` refuses one.
-    """
-    step = functools.partial(model.forward, mode="valid")
-    return _average(batched_test_data, batched_test_label, step, "evaluation" if debug else None)
+    return _average(batched_test_data, batched_test_label, step, "evaluation" if debug else "")
 
 
-def _average(batched_data, batched_label, step, title: str | None) -> tuple[float, float]:
-    """Return loss and accuracy of `step` over all batches, averaged over the images."""
-    if len(batched_data) == 0 or len(batched_data) != len(batched_label):
-        raise ValueError(
-            f"found {len(batched_data)} batches of images and {len(batched_label)} of labels; "
-            "expected as many of each, at least 1"
-        )
+def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
+    """Return the loss and the accuracy of `step`, averaged over the images of all batches."""
+    show = title and sys.stderr.isatty()
     loss_sum = accuracy_sum = images = 0
-    progress = _Progress(title, len(batched_data))
-    try:
-        for number, (X, y) in enumerate(zip(batched_data, batched_label), start=1):
-            loss, accuracy = step(X, y)
-            images += len(y)
-            loss_sum += loss * len(y)
-            accuracy_sum += accuracy * len(y)
-            progress.show(number, loss_sum / images, accuracy_sum / images)
-    finally:
-        progress.clear()
+    for number, (X, y) in enumerate(zip(batched_data, batched_label, strict=True), start=1):
+        loss, accuracy = step(X, y)
+        images += len(y)
+        loss_sum += loss * len(y)
+        accuracy_sum += accuracy * len(y)
+        if show:  # each line replaces the one before
+            state = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
+            print(f"{state:60}", end="\r", file=sys.stderr)
+    if show:
+        print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
 
 
-class _Progress:
-    """Reports batches on standard error: in a line that replaces itself, or the last one only."""
-
-    def __init__(self, title: str | None, batches: int):
-        self.title = title if sys.stderr is not None else None  # there may be none
-        self.batches = batches
-        self.live = self.title is not None and sys.stderr.isatty()
-        self.due = 0.0
-        self.width = 0
-
-    def show(self, number: int, loss: float, accuracy: float) -> None:
-        """Report batch `number`: on a terminal ten times a second, elsewhere if it is the last."""
-        if self.title is None or not (self.live or number == self.batches):
-            return
-        text = (
-            f"{self.title}: batch {number}/{self.batches}, loss {loss:.4f}, accuracy {accuracy:.4f}"
-        )
-        if not self.live:
-            print(text, file=sys.stderr)
-        elif time.monotonic() >= self.due:
-            self.due = time.monotonic() + 0.1
-            print("\r" + text.ljust(self.width), end="", file=sys.stderr, flush=True)
-            self.width = len(text)
-
-    def clear(self) -> None:
-        """Wipe the line that replaces itself."""
-        if self.width:
-            print("\r" + " " * self.width, end="\r", file=sys.stderr, flush=True)
-
-
-# Plotting
+# Picture out
 
 
 def plot_curves(
@@ -401,91 +243,54 @@ def plot_curves(
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
-    Both mark the first epoch with the best validation accuracy. Of a run that diverged, they mark
-    the epoch whose loss is not finite, and leave it out of the search for the best.
+    Both mark the first epoch with the best validation accuracy.
 
     Parameters
     ----------
     train_loss_history, valid_loss_history : sequence of float
-        Mean cross-entropy of each epoch in nats.
+        Mean cross-entropy of each epoch in nats; what is not finite is left out.
     train_acc_history, valid_acc_history : sequence of float
         Accuracy of each epoch in [0, 1].
     prefix : str
         What the names of the two files begin with.
-
-    Raises
-    ------
-    ValueError
-        If the histories are empty or differ in length.
-    OSError
-        If a figure cannot be written; one of that name that was there is left as it was.
     """
-    histories = (train_loss_history, valid_loss_history, train_acc_history, valid_acc_history)
-    lengths = [len(history) for history in histories]
-    if len(set(lengths)) > 1 or lengths[0] == 0:
-        raise ValueError(f"found histories of {lengths} epochs; expected as many, at least 1")
-    curves = np.array(histories, dtype=float)  # (4, epochs)
-    finite = np.isfinite(curves).all(axis=0)  # (epochs,)
-    curves[~np.isfinite(curves)] = np.nan  # Matplotlib leaves these out
-    marks = {}
-    if finite.any():
-        best = 1 + int(np.argmax(np.where(finite, curves[3], -np.inf)))
-        marks[f"best validation accuracy: epoch {best}"] = best
-    if not finite.all():
-        diverged = 1 + int(np.argmin(finite))
-        marks[f"loss not finite: epoch {diverged}"] = diverged
-    loss = _draw_curves("Loss", "mean cross-entropy (nats)", *curves[:2], marks)
-    accuracy = _draw_curves("Accuracy", "fraction of images", *curves[2:], marks)
+    best = 1 + int(np.argmax(valid_acc_history))
+    loss = _draw("Loss", "mean cross-entropy (nats)", train_loss_history, valid_loss_history, best)
+    accuracy = _draw("Accuracy", "fraction of images", train_acc_history, valid_acc_history, best)
     write_whole(f"{prefix}loss.png", loss)
     write_whole(f"{prefix}accuracy.png", accuracy)
 
 
-def _draw_curves(
-    title: str, unit: str, training: NDArray, validation: NDArray, marks: dict[str, int]
+def _draw(
+    title: str, unit: str, training: Sequence[float], validation: Sequence[float], best: int
 ) -> bytes:
-    """Return a PNG of both curves over the epochs, with the epochs in `marks` marked."""
-    # Imported here: it takes longer than everything else that is imported, together.
-    from matplotlib.figure import Figure
+    """Return a PNG of a training and a validation curve over the epochs."""
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's backend may be missing here
+    from matplotlib.figure import Figure  # slow to import, and not needed before
     from matplotlib.ticker import MaxNLocator
 
-    count = len(training)
-    epochs = np.arange(1, count + 1)
-    marker = "o" if count <= 30 else ""  # one epoch is a point, 200 are a line
-
+    epochs = range(1, len(training) + 1)
+    marker = "o" if len(epochs) <= 30 else ""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(epochs, training, marker=marker, markersize=4, label="training")
     axes.plot(epochs, validation, marker=marker, markersize=4, label="validation")
-    for (label, epoch), linestyle in zip(marks.items(), ("--", ":")):
-        axes.axvline(epoch, color="0.4", linestyle=linestyle, linewidth=1, label=label)
-    axes.set_title(title)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(unit)
-    axes.set_xlim(0.5, count + max(0.5, 0.02 * count))  # there is no epoch 0, so no tick for it
+    label = f"best validation accuracy: epoch {best}"
+    axes.axvline(best, color="0.4", linestyle="--", linewidth=1, label=label)
+    axes.set(title=title, xlabel="epoch", ylabel=unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
-    axes.legend(loc="best")  # said aloud, or Matplotlib warns where it takes more than a second
+    axes.legend()
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     return png.getvalue()
 
 
 def write_whole(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it under its name.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written; a file of that name that was there is left as it was.
-    """
-    folder, name = os.path.split(path)
-    unfinished = os.path.join(folder, f".{os.getpid()}-{name}")
+    """Write a file under another name, then rename it, so that nobody reads half of it."""
+    unfinished = Path(f"{path}.part")
     try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
     finally:
-        with contextlib.suppress(OSError):
-            os.remove(unfinished)
+        unfinished.unlink(missing_ok=True)

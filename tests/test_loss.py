@@ -1,124 +1,138 @@
-"""Softmax, cross-entropy and accuracy, held against known values and invariants."""
+"""Softmax, cross-entropy and accuracy (handout 2.1 b and c)."""
 
 import math
 import unittest
-from fractions import Fraction
 
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests import warnings_are_errors
-
-PREDICTIONS = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
-LABELS = np.array([1, 2, 0])
+from tests.checks import Checks, random_numbers
 
 
-class TestSoftmax(unittest.TestCase):
+class TestSoftmax(Checks):
     def setUp(self):
         self.network = _baseNetwork()
-        self.logits = np.random.default_rng(1).normal(scale=4, size=(6, 10))
-        warnings_are_errors(self)
+        generator = random_numbers(2)
+        shape = generator.integers((2, 3), (6, 9))
+        shape[1] += shape[1] == shape[0]  # not square, so that a sum over the wrong axis shows
+        self.scores = generator.normal(scale=2, size=shape)
 
-    def test_known_values(self):
-        # Logits log 1, log 2, log 5 give probabilities 1/8, 2/8, 5/8.
-        p = self.network.softmax(np.log([[1.0, 2.0, 5.0], [5.0, 5.0, 5.0]]))
-        expected = [[Fraction(1, 8), Fraction(1, 4), Fraction(5, 8)], [Fraction(1, 3)] * 3]
-        np.testing.assert_allclose(p, np.array(expected, dtype=float), rtol=1e-15)
-
-    def test_one_row(self):
-        np.testing.assert_array_equal(
-            self.network.softmax(self.logits[0]), self.network.softmax(self.logits)[0]
+    def test_softmax(self):
+        exponentials = np.array([[math.exp(z) for z in row] for row in self.scores])
+        right = np.array([row / math.fsum(row) for row in exponentials])
+        # Many subtract each row's maximum first, which makes other numbers of the same mistake.
+        shifted = exponentials / exponentials.max(axis=1, keepdims=True)
+        axis = "the sum runs over the images (axis 0), not the classes (axis 1)"
+        everything = "the sum runs over all entries, not over each row"
+        less_maximum = ", after each row's maximum is subtracted"
+        self.check(
+            "softmax(scores)",
+            self.network.softmax(self.scores.copy()),
+            right,
+            {
+                axis: exponentials / exponentials.sum(axis=0),
+                axis + less_maximum: shifted / shifted.sum(axis=0),
+                everything: exponentials / exponentials.sum(),
+                everything + less_maximum: shifted / shifted.sum(),
+                "it is not divided by the sum": exponentials,
+                "it is not divided by the sum" + less_maximum: shifted,
+            },
         )
 
-    def test_rows_are_probabilities(self):
-        p = self.network.softmax(self.logits)
-        self.assertTrue(np.all((p > 0) & (p < 1)))
-        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-15)
+    def test_large_scores(self):
+        nan = math.nan
+        self.check(
+            "softmax of [[1000, 0, -1000]]",
+            self.network.softmax(np.array([[1000.0, 0.0, -1000.0]])),
+            [[1, 0, 0]],
+            {
+                "exp(1000) overflows; subtract each row's maximum first, which changes no "
+                "probability": [[nan, 0, 0]],
+            },
+        )
 
-    def test_rows_do_not_depend_on_each_other(self):
-        p = self.network.softmax(self.logits)
-        for row, logits in zip(p, self.logits):
-            np.testing.assert_array_equal(self.network.softmax(logits[np.newaxis])[0], row)
-
-    def test_shift_changes_nothing(self):
-        p = self.network.softmax(self.logits)
-        for shift in (-1e3, 1e3, 12.5):
-            np.testing.assert_allclose(self.network.softmax(self.logits + shift), p, rtol=1e-11)
-
-    def test_logits_of_any_size(self):
-        for huge in (750.0, 1e5, 1e308, 1.7e308):
-            p = self.network.softmax(np.array([[huge, -huge, 0.0], [-huge, -huge, -huge]]))
-            np.testing.assert_allclose(p, [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-15)
-        p = self.network.softmax(np.array([[3e38, -3e38]], dtype=np.float32))
-        self.assertEqual(p.tolist(), [[1, 0]])
-
-    def test_of_large_logits_the_differences_count(self):
-        # 2**53 + 1 is no float64, 2**24 + 1 no float32, so adding 1 would be seen.
-        for large, dtype in ((2.0**53, np.float64), (2.0**24, np.float32)):
-            p = self.network.softmax(np.array([large, large + 2], dtype=dtype))
-            np.testing.assert_array_equal(p, self.network.softmax(np.array([0, 2], dtype=dtype)))
+    def test_rows_of_very_different_size(self):
+        nan = math.nan
+        self.check(
+            "softmax of [[1000, 1000], [-1000, -1000]]",
+            self.network.softmax(np.array([[1000.0, 1000.0], [-1000.0, -1000.0]])),
+            [[0.5, 0.5], [0.5, 0.5]],
+            {
+                "exp(1000) overflows; subtract each row's maximum first": [[nan] * 2] * 2,
+                "the maximum of all rows is subtracted, and exp(-2000) is 0; subtract each row's "
+                "own": [[0.5, 0.5], [nan, nan]],
+            },
+        )
 
 
-class TestCrossEntropy(unittest.TestCase):
-    def setUp(self):
-        self.network = _baseNetwork()
-        warnings_are_errors(self)
-
-    def test_known_value(self):
-        loss = self.network.cross_entropy_loss(PREDICTIONS, LABELS)
-        self.assertIs(type(loss), float)
-        self.assertAlmostEqual(loss, 0.937803, delta=1e-6)
-        self.assertAlmostEqual(loss, -math.log(0.5 * 0.4 * 0.3) / 3, places=14)
-
-    def test_lists(self):
-        loss = self.network.cross_entropy_loss(PREDICTIONS.tolist(), LABELS.tolist())
-        self.assertEqual(loss, self.network.cross_entropy_loss(PREDICTIONS, LABELS))
-
-    def test_uniform_prediction_costs_the_log_of_the_classes(self):
-        for classes in (2, 10, 1000):
-            p = np.full((4, classes), 1 / classes)
-            loss = self.network.cross_entropy_loss(p, np.zeros(4, dtype=int))
-            self.assertAlmostEqual(loss, math.log(classes), places=12)
-
-    def test_certainty_costs_nothing(self):
-        for dtype in (float, np.float32, int):
-            loss = self.network.cross_entropy_loss(np.eye(3, dtype=dtype), np.arange(3))
-            self.assertEqual(str(loss), "0.0")  # and not -0.0
-
-    def test_probability_zero_costs_a_finite_loss(self):
-        for dtype, most in ((np.float64, 708.4), (np.float32, 87.34)):
-            loss = self.network.cross_entropy_loss(np.eye(2, dtype=dtype), np.array([1, 0]))
-            self.assertAlmostEqual(loss, most, delta=0.01)
-
-    def test_not_a_number_is_not_hidden(self):
-        p = np.array([[math.nan, math.nan], [0.5, 0.5]])
-        self.assertTrue(math.isnan(self.network.cross_entropy_loss(p, np.array([0, 0]))))
-
-
-class TestAccuracy(unittest.TestCase):
+class TestCrossEntropy(Checks):
     def setUp(self):
         self.network = _baseNetwork()
 
+    def check_loss(self, p, y, expected, tolerance=1e-9):
+        count, classes = p.shape
+        self.check(
+            "cross_entropy_loss(x_pred, y)",
+            self.network.cross_entropy_loss(p, y),
+            expected,
+            {
+                "it is summed over the images instead of averaged": count * expected,
+                "the minus sign is missing": -expected,
+                "it is divided by N * C, not by the number of images N": expected / classes,
+                "the minus sign is missing, and it is not divided by N": -count * expected,
+                "the logarithm has base 2": expected / math.log(2),
+                "the logarithm has base 10": expected / math.log(10),
+                "it is minus the mean probability, without the logarithm": -p[
+                    range(count), y
+                ].mean(),
+            },
+            tolerance,
+        )
+
     def test_known_value(self):
-        accuracy = self.network.compute_accuracy(PREDICTIONS, LABELS)
-        self.assertIs(type(accuracy), float)
-        self.assertAlmostEqual(accuracy, 1 / 3, places=15)
+        p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
+        self.check_loss(p, np.array([1, 2, 0]), 0.937803, tolerance=1e-6)
 
-    def test_range(self):
-        self.assertEqual(self.network.compute_accuracy(np.eye(3), np.arange(3)), 1)
-        self.assertEqual(self.network.compute_accuracy(np.eye(3), np.array([1, 2, 0])), 0)
+    def test_many_images(self):
+        generator = random_numbers(3)
+        count, classes = generator.integers((5, 3), (20, 9))
+        p = generator.dirichlet(np.ones(classes), size=count)
+        y = generator.integers(classes, size=count)
+        self.check_loss(p, y, -sum(math.log(row[k]) for row, k in zip(p, y)) / count)
 
-    def test_a_column_of_labels_stays_in_range(self):
-        column = np.zeros((3, 1), dtype=int)
-        self.assertEqual(self.network.compute_accuracy(np.eye(3)[[0, 0, 0]], column), 1)
-        loss = self.network.cross_entropy_loss(np.full((3, 3), 0.5), column)
-        self.assertAlmostEqual(loss, math.log(2), places=15)
 
-    def test_first_of_ties(self):
-        self.assertEqual(self.network.compute_accuracy(np.ones((1, 3)), np.array([0])), 1)
+class TestAccuracy(Checks):
+    def test_accuracy(self):
+        generator = random_numbers(4)
+        count, classes = generator.integers((5, 3), (20, 9))
+        p = generator.dirichlet(np.ones(classes), size=count)
+        y = p.argmax(axis=1)
+        y[:2] = (y[:2] + 1) % classes  # two of them are wrong
+        right = (count - 2) / count
+        self.check(
+            "compute_accuracy(x_pred, y)",
+            _baseNetwork().compute_accuracy(p, y),
+            right,
+            {
+                "it is the number of right images, not their fraction": count - 2,
+                "it is in percent; expected a fraction in [0, 1]": 100 * right,
+                "it is the fraction of wrong images": 1 - right,
+                "it is divided by N * C, not by the number of images N": right / classes,
+            },
+        )
 
-    def test_lists(self):
-        self.assertEqual(self.network.compute_accuracy(np.eye(3).tolist(), [0, 1, 0]), 2 / 3)
+    def test_known_value(self):
+        p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
+        found = _baseNetwork().compute_accuracy(p, np.array([1, 2, 0]))
+        self.check(
+            "compute_accuracy(x_pred, y)",
+            found,
+            1 / 3,
+            {
+                "it is the number of right images, not their fraction": 1,
+                "it is in percent; expected a fraction in [0, 1]": 100 / 3,
+            },
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,181 @@
+"""What the tests of the handout's five parts share.
+
+`Checks.check` compares a value with the right one. Where they differ it says so in two lines, and
+names the mistake that gives this value, if it is one of those that the test knows. Then follow both
+networks as an oracle: their loss straight from the definition, its slopes by central differences,
+and the chain rule, into which a test can put a mistake.
+
+All made-up data is drawn from TEST_SEED, an environment variable: another seed, other data.
+"""
+
+import itertools
+import os
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+__unittest = True  # so that a traceback ends in the test, not in this file
+
+SEED = int(os.environ.get("TEST_SEED", "0"))
+
+
+def random_numbers(part: int) -> np.random.Generator:
+    """Return the generator of one part's data."""
+    return np.random.default_rng([SEED, part])
+
+
+def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first training images (count, 784) of MNIST, scaled, and their labels."""
+    require_mnist()
+    with open("data/mnist_train.csv") as file:
+        rows = np.loadtxt(itertools.islice(file, count), delimiter=",")
+    return rows[:, 1:] / 255, rows[:, 0].astype(int)
+
+
+def require_mnist() -> None:
+    """Fail if MNIST has not been made."""
+    if not Path("data/mnist_train.csv").exists():
+        raise AssertionError(
+            "data/mnist_train.csv is missing; make it with: "
+            "sh data/get_data.sh (Windows: data\\get_data.bat)"
+        )
+
+
+class Checks(unittest.TestCase):
+    """A test case with one way to compare."""
+
+    def check(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-9) -> None:
+        """Fail unless `found` is `expected`.
+
+        Parameters
+        ----------
+        what : str
+            The value's name, which the message begins with.
+        found, expected : array_like of numbers, or str
+            Arrays must have the same shape.
+        mistakes : dict, optional
+            The value that each typical mistake gives. The first that is `found` is named.
+        tolerance : float
+            Allowed deviation of each number, relative and absolute.
+        """
+        if same(found, expected, tolerance):
+            return
+        if found is None:
+            self.fail(f"{what}: found None; is a `return` missing?")
+        names = (name for name, value in (mistakes or {}).items() if same(found, value, tolerance))
+        likeness = how_it_differs(found, expected, tolerance)
+        self.fail(
+            f"{what}: {'; '.join([likeness, *names][:2])}\n{difference(found, expected, tolerance)}"
+        )
+
+    def values(self, function: str, returned, *names: str):
+        """Return what a function returned, or fail if it is not one value for each name."""
+        if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+            kind = "None" if returned is None else f"a {type(returned).__name__}"
+            self.fail(
+                f"{function} returns {kind}; expected {len(names)} values: {', '.join(names)}"
+            )
+        return returned
+
+
+def same(found, expected, tolerance: float) -> bool:
+    """Tell whether two values have the same shape and nearly the same numbers."""
+    if found is None or isinstance(found, str) or isinstance(expected, str):
+        return found is not None and str(found) == str(expected)
+    return np.shape(found) == np.shape(expected) and np.allclose(
+        found, expected, rtol=tolerance, atol=tolerance, equal_nan=True
+    )
+
+
+def how_it_differs(found, expected, tolerance: float) -> str:
+    """Say whether it is the right value multiplied, or its rows in another order."""
+    if isinstance(found, str) or isinstance(expected, str):
+        return "wrong"
+    if np.shape(found) != np.shape(expected):
+        return "of the wrong shape"
+    factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
+    if np.isfinite(factor) and same(found, np.multiply(factor, expected), tolerance):
+        if abs(factor + 1) < 1e-6:
+            return "the right value with the wrong sign"
+        for text, number in (("{:.0f} times", factor), ("1/{:.0f} of", 1 / (factor or 1))):
+            if number > 1.5 and abs(number - round(number)) < 1e-4 * number:
+                return f"{text.format(number)} the right value"
+    if np.ndim(found) and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
+        return "the right values in another order"
+    return "wrong"
+
+
+def difference(found, expected, tolerance: float) -> str:
+    """Show both values, of large arrays the first entry that differs."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    place = ""
+    if found.shape != expected.shape and max(found.size, expected.size) > 8:
+        return f"found an array of shape {found.shape}, expected {expected.shape or 'a number'}"
+    if found.size > 8:
+        close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+        index = tuple(np.argwhere(~close)[0].tolist())
+        found, expected, place = found[index], expected[index], f" at {list(index)}"
+    return f"found {short(found)}{place}, expected {short(expected)}"
+
+
+def short(value) -> str:
+    """Show a number, a text or a small array in one line."""
+    if np.ndim(value) == 0:
+        return str(value) if np.asarray(value).dtype.kind in "US" else f"{value:.6g}"
+    return np.array2string(value, precision=6, separator=", ").replace("\n", "")
+
+
+def forward(weights: dict, X) -> tuple:
+    """Return pre-activations, hidden units (None in SoftmaxRegression) and probabilities."""
+    preactivation = X @ weights["W1"] + weights.get("b1", 0)
+    if "W2" not in weights:
+        return preactivation, None, probabilities(np.maximum(preactivation, 0))
+    hidden = 1 / (1 + np.exp(-preactivation))
+    return preactivation, hidden, probabilities(hidden @ weights["W2"] + weights["b2"])
+
+
+def probabilities(logits) -> np.ndarray:
+    """Return exp(z_i - log sum_j exp(z_j)) for each row z of logits."""
+    return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+
+
+def mean_loss(p, y) -> float:
+    """Return the mean cross-entropy of probabilities (N, C) against labels (N,)."""
+    return -sum(np.log(row[label]) for row, label in zip(p, y)) / len(y)
+
+
+def slopes(weights: dict, name: str, X, y, step: float = 1e-6) -> np.ndarray:
+    """Return (L(w + step) - L(w - step)) / (2 step) for every entry w of one weight."""
+
+    def loss(index, change) -> float:
+        moved = weights[name].copy()
+        moved[index] += change
+        return mean_loss(forward({**weights, name: moved}, X)[2], y)
+
+    result = np.empty_like(weights[name])
+    for index in np.ndindex(result.shape):
+        result[index] = (loss(index, step) - loss(index, -step)) / (2 * step)
+    return result
+
+
+def chain_rule(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.ndarray]:
+    """Return the gradients of the mean loss.
+
+    A mistake is put in as its own `d_logits` (N, C), the loss's gradient with respect to the
+    logits, or `slope`, the derivative of the activation at each pre-activation.
+    """
+    preactivation, hidden, p = forward(weights, X)
+    if d_logits is None:
+        d_logits = (p - np.eye(p.shape[1])[y]) / len(y)
+    if hidden is None:
+        slope = preactivation > 0 if slope is None else slope
+        return {"W1": X.T @ (d_logits * slope)}
+    slope = hidden * (1 - hidden) if slope is None else slope
+    d_preactivation = (d_logits @ weights["W2"].T) * slope
+    return {
+        "W1": X.T @ d_preactivation,
+        "b1": d_preactivation.sum(axis=0),
+        "W2": hidden.T @ d_logits,
+        "b2": d_logits.sum(axis=0),
+    }
