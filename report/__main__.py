@@ -1,100 +1,71 @@
-"""Do the experiments that are not yet done, and write the tables, the figures and the report.
-
-    python -m report            everything, into report/: about an hour on two cores
-    python -m report --quick    a small version, into report/quick/: up to two minutes
+"""Run the experiments that have no result yet, and write the report: `python -m report`.
 
 Where all results are there, as in a fresh clone, nothing is trained, and it takes seconds.
 """
 
-import os
-import signal
+import argparse
+import functools
+import json
 import sys
-
-
-def stop_at_once(*_) -> None:
-    """Answer Ctrl-C while modules load: an exception could end as an error of NumPy's import."""
-    os.write(2, b"report: interrupted\n")
-    os._exit(130)
-
-
-if __name__ == "__main__":
-    usual_handler = signal.getsignal(signal.SIGINT)
-    if usual_handler is signal.default_int_handler:
-        signal.signal(signal.SIGINT, stop_at_once)
-    # The figures are files; a backend that a notebook asks for may not even exist here.
-    os.environ["MPLBACKEND"] = "agg"
-
-import logging
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
-from main import Parser
-from report import plan, results, running, slides
+import matplotlib
 
-FULL, QUICK = Path("report"), Path("report/quick")
-
-
-def print_line(line: str) -> None:
-    """Print a line at once, also where standard output is a file or a pipe."""
-    try:
-        print(line, flush=True)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, "standard output") from None
+import utils
+from report import experiments, figures
 
 
-def print_error(message: object) -> None:
-    """Print a message, or what an error says, as one line on standard error."""
-    if isinstance(message, OSError) and message.filename is not None:
-        message = f"{message.filename}: {message.strerror}"
-    print(f"report: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+def build(folder: Path) -> None:
+    """Write report.pdf, template.pdf and tuning.png into the folder of their sources."""
+    import typst
 
-
-def build(quick: bool) -> None:
-    """Run what is missing, then write what the results say."""
-    folder = QUICK if quick else FULL
-    kept = folder / "results"
-    experiments = plan.everything(quick)
-    running.run_missing(plan.all_runs(experiments), kept, print_line)
-    # The search decides what is tested.
-    best = results.chosen(results.outcomes(plan.searched(experiments), kept))
-    running.run_missing(best.runs(), kept, print_line)
-    for path in slides.write(folder, quick):
-        print_line(f"wrote {path}")
+    results = experiments.read_results(folder / "results.jsonl")
+    growth = results[experiments.as_text(experiments.GROWTH)]
+    single = [dict(zip(experiments.SINGLE_NAMES, run)) for run in experiments.SINGLE_RUNS]
+    outcomes = experiments.outcomes(results)
+    summary = {
+        name: [experiments.summarize(outcome) for outcome in settings]
+        for name, settings in outcomes.items()
+    }
+    drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
+    drawn.mkdir(exist_ok=True)
+    text = json.dumps({"experiments": summary, "growth": growth, "single": single})
+    (drawn / "summary.json").write_text(text, encoding="utf-8")
+    with matplotlib.rc_context(figures.STYLE):
+        for name, figure in figures.draw_all(outcomes, growth["norms"]):
+            (drawn / f"{name}.svg").write_bytes(figures.save(figure))
+            if name == "tuning":
+                utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
+    for name in ("report", "template"):
+        # Only the fonts that come with typst, so that the PDF is the same everywhere.
+        pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)
+        utils.write_whole(folder / f"{name}.pdf", pdf)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 0, 2 if it could not do its work, or 130 after Ctrl-C."""
-    parser = Parser(
-        prog="python -m report",
-        description="Do the experiments of the report that are not yet done, and write its tables, "
-        "figures and PDF. Without the MNIST files in ./data it can only write.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quick", action="store_true", help="a small version, into report/quick/")
-    quick = parser.parse_args(arguments).quick
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no advice about its cache
+    """Run the command line and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m report", description=__doc__.splitlines()[0])
+    parser.parse_args(arguments)
     try:
-        build(quick)
-        return 0
-    except KeyboardInterrupt:
-        print_error("interrupted; what is done is kept, run it again to go on")
-        return 130
-    except BrokenExecutor:
-        print_error(
-            "a process was killed, perhaps for want of memory; what is done is kept, run it again "
-            "to go on"
-        )
-    except MemoryError:
-        print_error("not enough memory")
-    except (OSError, ValueError, LookupError) as error:
-        if isinstance(error, OSError) and error.filename == "standard output":
-            # What is still buffered goes nowhere, or Python would try it again when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print_error(error)
-    return 2
+        results = experiments.FOLDER / "results.jsonl"
+        log = functools.partial(print, flush=True)
+        experiments.run_missing(results, experiments.all_runs(), log)
+        build(experiments.FOLDER)
+    except ModuleNotFoundError as error:
+        if error.name != "typst":
+            raise
+        print("python -m report: needs typst: python -m pip install typst", file=sys.stderr)
+        return 2
+    except (OSError, ValueError, RuntimeError) as error:  # TypstError, for one, is a RuntimeError
+        print(f"python -m report: {error}", file=sys.stderr)
+        return 2
+    print("wrote report.pdf, template.pdf and tuning.png into report/")
+    return 0
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, usual_handler)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("python -m report: interrupted; what is done is kept", file=sys.stderr)
+        sys.exit(130)
