@@ -7,6 +7,7 @@ In this order: the settings, the run, the config file, the command line.
 
 import argparse
 import copy
+import dataclasses
 import difflib
 import functools
 import os
@@ -15,12 +16,11 @@ import reprlib
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# On a busy machine, BLAS threads that wait for each other cost more than they gain on a quiet
-# one: there is one, unless the user asks for more. NumPy looks when it is imported.
+# Use one BLAS thread unless the user asks for more: on a busy machine, threads that wait for each
+# other cost more than they gain on a quiet one. NumPy reads this when it is imported.
 if not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & os.environ.keys():
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -34,9 +34,9 @@ from optimizer import SGD
 # The settings
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Config:
-    """The settings of a run; section Config of the README says what they mean."""
+    """The settings of a run, described in the README's section Config."""
 
     type: str
     batch_size: int
@@ -53,7 +53,7 @@ class Config:
 class Data(NamedTuple):
     """MNIST in three parts, each of images (N, 784) as bytes and labels (N,).
 
-    Without a test set, a run is only trained and validated.
+    Without a test set, a model is only trained and validated.
     """
 
     train: tuple[np.ndarray, np.ndarray]
@@ -61,7 +61,7 @@ class Data(NamedTuple):
     test: tuple[np.ndarray, np.ndarray] | None
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Result:
     """The result of a run: four values per epoch, and the model that was best on validation.
 
@@ -81,7 +81,7 @@ class Result:
 # The run
 
 
-@np.errstate(over="ignore", invalid="ignore")  # the loss tells that a run diverges
+@np.errstate(over="ignore", invalid="ignore")  # divergence shows in the loss
 def run(
     config: Config,
     data: Data | None = None,
@@ -96,7 +96,8 @@ def run(
     data = data or load_data()
     model = build_model(config)
     optimizer = SGD(config.learning_rate, config.reg)
-    log(describe(config, model))
+    log(describe(config))
+    log(HEADER)
 
     # Batches are turned into floats one at a time: all of them take 1 GB.
     into_batches = functools.partial(utils.generate_batched_data, lazy=True, dtype=config.dtype)
@@ -130,13 +131,16 @@ def run(
 
 
 ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
+HEADER = f"\n{'training':>25}{'validation':>22}\n" + ROW.format(
+    "epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "* best so far"
+)
 
 
 def load_data() -> Data:
     """Load MNIST from ./data: 48,000 images for training, 12,000 for validation, 10,000 to test."""
-    images, labels, valid_images, valid_labels = utils.load_mnist_trainval(True, np.uint8)
-    test = utils.load_mnist_test(True, np.uint8)
-    return Data((images, labels), (valid_images, valid_labels), test)
+    train_images, train_labels, *valid = utils.load_mnist_trainval(as_array=True, dtype=np.uint8)
+    test = utils.load_mnist_test(as_array=True, dtype=np.uint8)
+    return Data((train_images, train_labels), tuple(valid), test)
 
 
 def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
@@ -146,19 +150,18 @@ def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
     return SoftmaxRegression(dtype=config.dtype)
 
 
-def describe(config: Config, model: SoftmaxRegression | TwoLayerNet) -> str:
-    """Return the lines above the epochs of a run."""
-    weights = sum(weight.size for weight in model.weights.values())
+def describe(config: Config) -> str:
+    """Return the settings of a run in two lines."""
+    weights = build_model(config).weights
+    units = f"{len(weights['b1'])} hidden units, " if "b1" in weights else ""
     unused = ["momentum"] if config.momentum is not None else []
-    if config.hidden_size is not None and config.type == "SoftmaxRegression":
+    if config.hidden_size is not None and not units:
         unused.append("hidden_size")
-    note = f" ({' and '.join(unused)} without effect)" if unused else ""
+    note = f" (not used: {', '.join(unused)})" if unused else ""
     return (
-        f"{config.type} with {weights:,} weights in {config.dtype}\n"
+        f"{config.type}, {units}{sum(map(np.size, weights.values())):,} parameters in {config.dtype}\n"
         f"SGD with learning rate {config.learning_rate:g}, reg {config.reg:g}, "
-        f"batch size {config.batch_size}, seed {config.seed}{note}\n\n"
-        f"{'training':>25}{'validation':>22}\n"
-        + ROW.format("epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "* best so far")
+        f"batch size {config.batch_size}, seed {config.seed}{note}"
     )
 
 
@@ -204,8 +207,8 @@ def read_config(path: str | os.PathLike) -> Config:
     with open(path, "rb") as file:
         try:
             content = yaml.load(file, ConfigLoader)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+        except (yaml.YAMLError, ValueError) as error:  # a date in month 13 is a ValueError
+            raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     check_names(path, content, SECTIONS, required=SECTIONS)
     settings = {}
     for section, keys in SECTIONS.items():
@@ -243,13 +246,13 @@ def shown(value: Any) -> str:
 
 
 class ConfigLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key that stands twice, and takes 1e-3 for a number."""
+    """A YAML loader that rejects duplicate keys and reads 1e-3 as a number."""
 
     def construct_mapping(self, node, deep=False):
         names = [key.value for key, _ in node.value]
         for key, _ in node.value:
             if names.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(None, None, f"{key.value} stands twice", key.start_mark)
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} appears twice", key.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -263,42 +266,91 @@ ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 on success, 1 if the run diverged, 2 for a mistake in the config or the data or if a figure
-    cannot be written.
+    0 on success, 1 if a run diverged, 2 for a mistake in a config or the data or if a file cannot
+    be written.
     """
     parser = argparse.ArgumentParser(
         prog="main.py",
         description="Train a network on MNIST in ./data as a config says, and report the test "
-        "accuracy of the model that was best on the validation set. The learning curves are saved "
-        "in the working directory.",
+        "accuracy of the model that was best on the validation set. Its history and its learning "
+        "curves are saved in the working directory, and a comparison if there are several configs.",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
-        default="configs/config_exp.yaml",
-        help="the config to run (default: %(default)s)",
+        nargs="+",
+        default=["configs/config_exp.yaml"],
+        help="the configs to run, one after the other (default: %(default)s)",
     )
-    path = parser.parse_args(arguments).config
     print_now = functools.partial(print, flush=True)
     try:
-        config = read_config(path)
+        configs = read_configs(parser.parse_args(arguments).config)
         data = load_data()
     except (OSError, ValueError) as error:
         return fail(error)
     sizes = [len(labels) for _, labels in data]
     print_now("MNIST: {:,} images for training, {:,} for validation, {:,} to test".format(*sizes))
-    result = run(config, data, print_now)
-    prefix = f"{Path(path).stem}_"
-    curves = result.train_loss, result.train_accuracy, result.valid_loss, result.valid_accuracy
+    results = {}
     try:
-        utils.plot_curves(*curves, prefix=prefix)
+        for name, config in configs.items():
+            print_now(f"\n{name}")
+            results[name] = run(config, data, print_now)
+            print_now(save(name, config, results[name]))
+        if len(configs) > 1:
+            print_now(compare(configs, results))
     except OSError as error:
         return fail(error)
-    print_now(f"Figures: {prefix}loss.png, {prefix}accuracy.png")
-    if result.test_accuracy is None:
-        problem = f"the loss of epoch {len(result.train_loss)} is not finite"
-        return fail(f"{path}: {problem}; try a smaller learning_rate or reg", status=1)
-    return 0
+    status = 0
+    for name, result in results.items():
+        if result.test_accuracy is None:
+            problem = f"the loss of epoch {len(result.train_loss)} is not finite"
+            status = fail(f"{name}: {problem}; try a smaller learning_rate or reg", status=1)
+    return status
+
+
+def read_configs(paths: list[str]) -> dict[str, Config]:
+    """Read the config files; return the configs by the names of their files."""
+    configs = {}
+    for path in paths:
+        name = Path(path).stem
+        if name in configs:
+            raise ValueError(f"{path}: another config is named {name}, too; rename one of them")
+        configs[name] = read_config(path)
+    return configs
+
+
+def save(name: str, config: Config, result: Result) -> str:
+    """Save the history and the learning curves of a run; return a line that names the files."""
+    curves = (result.train_loss, result.train_accuracy, result.valid_loss, result.valid_accuracy)
+    lines = ["epoch,train_loss,train_accuracy,valid_loss,valid_accuracy"]
+    for row in zip(range(1, 1 + len(result.train_loss)), *curves):
+        lines.append(",".join(map(str, row)))
+    utils.write_whole(f"{name}_history.csv", "\n".join([*lines, ""]).encode())
+    utils.plot_curves(*curves, prefix=f"{name}_", title=f"{name}\n{describe(config)}")
+    return f"Saved {name}_history.csv, {name}_loss.png, {name}_accuracy.png"
+
+
+def compare(configs: dict[str, Config], results: dict[str, Result]) -> str:
+    """Save two figures with the validation curves of all runs; return a table of the runs."""
+    utils.plot_comparison(
+        {name: result.valid_loss for name, result in results.items()},
+        {name: result.valid_accuracy for name, result in results.items()},
+    )
+    keys = [field.name for field in dataclasses.fields(Config) if field.name != "debug"]
+    differ = [key for key in keys if len({getattr(config, key) for config in configs.values()}) > 1]
+    rows = [["config", *differ, "best epoch", "validation", "test"]]
+    for name, result in results.items():
+        row = [name, *(str(getattr(configs[name], key)) for key in differ)]
+        if result.test_accuracy is None:
+            rows.append([*row, "diverged", "", ""])
+        else:
+            best = result.valid_accuracy[result.best_epoch - 1]
+            rows.append(
+                [*row, str(result.best_epoch), f"{best:.4f}", f"{result.test_accuracy:.4f}"]
+            )
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
+    return "\n".join(["", *lines, "Saved comparison_loss.png, comparison_accuracy.png"])
 
 
 def fail(message: object, status: int = 2) -> int:
@@ -308,6 +360,7 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # the backend of a notebook may not be installed here
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -47,12 +47,14 @@ def load_csv(
     FileNotFoundError
         If there is no such file; says how to make MNIST's.
     ValueError
-        If the file is malformed. Rows count from 0 and leave out the header, as in NumPy.
+        If the file is malformed; the message is NumPy's, or names the row, from 0 after a header.
     """
     rows = _read_rows(path)
     pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
     if as_array:
-        return pixels if dtype == np.uint8 else np.divide(pixels, 255, dtype=dtype), labels
+        return pixels if np.dtype(dtype) == np.uint8 else np.divide(
+            pixels, 255, dtype=dtype
+        ), labels
     # 256 float objects serve all images: 8 bytes a pixel instead of 32.
     shades = np.array([value / 255 for value in range(256)], dtype=object)
     return [shades[image].tolist() for image in pixels], labels.tolist()
@@ -85,7 +87,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
         ) from None
     has_header = header[0][:1].isalpha()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of an empty file NumPy only warns
+        warnings.simplefilter("error")  # NumPy only warns about an empty file
         try:
             rows = np.loadtxt(
                 path,
@@ -137,7 +139,7 @@ def generate_batched_data(
     lazy : bool
         Return sequences that copy a batch each time it is asked for, instead of lists.
     dtype : dtype, optional
-        Divide bytes (uint8) by 255 into this float type. By default, images keep their type.
+        Float type that bytes (uint8) take, divided by 255. Other images keep their type.
 
     Returns
     -------
@@ -168,7 +170,9 @@ class _LazyBatches(Sequence):
         if isinstance(number, slice):
             return _LazyBatches(self.array, self.rows[number], self.dtype)
         batch = self.array[self.rows[number]]
-        return batch if self.dtype is None else np.divide(batch, 255, dtype=self.dtype)
+        if self.dtype is None or batch.dtype != np.uint8:
+            return batch
+        return np.divide(batch, 255, dtype=self.dtype)
 
 
 # One epoch
@@ -206,7 +210,7 @@ def evaluate(
     model,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Evaluate a model, which stays as it is; return loss and accuracy as `train` does."""
+    """Return the loss and accuracy of a model without changing it, averaged as in `train`."""
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
         return model.forward(X, y, mode="valid")
@@ -240,6 +244,7 @@ def plot_curves(
     valid_loss_history: Sequence[float],
     valid_acc_history: Sequence[float],
     prefix: str = "",
+    title: str = "Learning curves",
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
@@ -248,42 +253,58 @@ def plot_curves(
     Parameters
     ----------
     train_loss_history, valid_loss_history : sequence of float
-        Mean cross-entropy of each epoch in nats; what is not finite is left out.
+        Mean cross-entropy of each epoch in nats; non-finite values are not drawn.
     train_acc_history, valid_acc_history : sequence of float
         Accuracy of each epoch in [0, 1].
     prefix : str
-        What the names of the two files begin with.
+        Prefix of both file names.
+    title : str
+        Title of both figures.
     """
     best = 1 + int(np.argmax(valid_acc_history))
-    loss = _draw("Loss", "mean cross-entropy (nats)", train_loss_history, valid_loss_history, best)
-    accuracy = _draw("Accuracy", "fraction of images", train_acc_history, valid_acc_history, best)
-    write_whole(f"{prefix}loss.png", loss)
-    write_whole(f"{prefix}accuracy.png", accuracy)
+    losses = {"training": train_loss_history, "validation": valid_loss_history}
+    accuracies = {"training": train_acc_history, "validation": valid_acc_history}
+    _draw(f"{prefix}loss.png", title, LOSS, losses, best)
+    _draw(f"{prefix}accuracy.png", title, ACCURACY, accuracies, best)
+
+
+def plot_comparison(
+    valid_loss_histories: dict[str, Sequence[float]],
+    valid_acc_histories: dict[str, Sequence[float]],
+) -> None:
+    """Draw a validation curve per run, by name, into comparison_loss.png and ..._accuracy.png."""
+    _draw("comparison_loss.png", "Validation", LOSS, valid_loss_histories)
+    _draw("comparison_accuracy.png", "Validation", ACCURACY, valid_acc_histories)
+
+
+LOSS, ACCURACY = "mean cross-entropy (nats)", "accuracy (fraction of images)"
 
 
 def _draw(
-    title: str, unit: str, training: Sequence[float], validation: Sequence[float], best: int
-) -> bytes:
-    """Return a PNG of a training and a validation curve over the epochs."""
-    os.environ["MPLBACKEND"] = "agg"  # a notebook's backend may be missing here
+    path: str, title: str, unit: str, curves: dict[str, Sequence[float]], best: int | None = None
+) -> None:
+    """Draw curves over the epochs, and mark an epoch as the best."""
     from matplotlib.figure import Figure  # slow to import, and not needed before
     from matplotlib.ticker import MaxNLocator
 
-    epochs = range(1, len(training) + 1)
-    marker = "o" if len(epochs) <= 30 else ""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(7, 4.5 + 0.2 * len(curves)), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(epochs, training, marker=marker, markersize=4, label="training")
-    axes.plot(epochs, validation, marker=marker, markersize=4, label="validation")
-    label = f"best validation accuracy: epoch {best}"
-    axes.axvline(best, color="0.4", linestyle="--", linewidth=1, label=label)
-    axes.set(title=title, xlabel="epoch", ylabel=unit)
+    for number, (label, values) in enumerate(curves.items()):
+        marker = "o" if len(values) <= 30 else ""
+        style = "-" if number % 2 == 0 else "--"  # so that both of two coinciding curves show
+        epochs = range(1, 1 + len(values))
+        axes.plot(epochs, values, linestyle=style, marker=marker, markersize=4, label=label)
+    if best is not None:
+        label = f"best validation accuracy: epoch {best}"
+        axes.axvline(best, color="0.4", linestyle=":", linewidth=1, label=label)
+    axes.set_title(title, fontsize="medium", wrap=True)
+    axes.set(xlabel="epoch", ylabel=unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(handles=axes.lines, loc="outside lower center")
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
-    return png.getvalue()
+    write_whole(path, png.getvalue())
 
 
 def write_whole(path: str | os.PathLike, content: bytes) -> None:

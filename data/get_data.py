@@ -76,7 +76,7 @@ def free_old_name(path: Path) -> Path:
     old = path.with_name(f"{path.name}.old")
     if old.exists():
         raise FileExistsError(
-            f"{path} is not the expected file, and {old.name} exists already; move one of them away"
+            f"{path} is not the expected file, and {old.name} already exists; move one of them away"
         )
     return old
 
@@ -90,7 +90,7 @@ def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
             return [make_csv(name, *dataset) for name, dataset in zip(names, datasets)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the next source may do better
             print(f"  failed: {type(error).__name__}: {error}")
-    raise OSError("no source is left; see the section Data of README.md")
+    raise OSError("every source failed; see the section Data of README.md")
 
 
 def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
@@ -160,7 +160,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
         yield labels, (images * 256).astype(np.uint8)
 
 
-# What an array is pickled as: the names that NumPy 1 wrote, and what they are in any version.
+# What an array is pickled as: the names that NumPy 1 wrote, mapped to the same objects in any version.
 ARRAY_PARTS = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,

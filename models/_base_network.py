@@ -1,9 +1,9 @@
 """The mathematics that both networks share: activations, softmax, loss and accuracy.
 
 A network is two dictionaries with the same keys and shapes, `weights` and `gradients`, and a
-method `forward` that computes the second from a batch. An optimizer changes the weights.
+method `forward` that computes the gradients from a batch. An optimizer changes the weights.
 
-The letters: X (N, D) are N inputs of D features, y (N,) their labels, C the number of classes.
+Notation: X (N, D) are N inputs of D features, y (N,) their labels, C the number of classes.
 """
 
 import numpy as np
@@ -81,7 +81,7 @@ class _baseNetwork:
         L = -1/N sum_n log p_n[y_n]
 
         A probability counts as at least the smallest normal number of its type, so that L stays
-        finite: at most 708.4, or 87.3 in float32. A ValueError tells of labels that do not fit.
+        finite: at most 708.4, or 87.3 in float32. Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
         p_true = x_pred[np.arange(len(y)), y]  # (N,) the probability of each label
@@ -102,10 +102,10 @@ class _baseNetwork:
     def compute_accuracy(self, x_pred: ArrayLike, y: ArrayLike) -> float:
         """Return the fraction of rows (N, C) whose largest entry, the first of ties, is at y.
 
-        A ValueError tells of labels that do not fit.
+        Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
-        return np.count_nonzero(x_pred.argmax(axis=1) == y) / len(y)
+        return float(np.mean(x_pred.argmax(axis=1) == y))
 
     def sigmoid(self, X: ArrayLike) -> NDArray:
         """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x))."""

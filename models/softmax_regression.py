@@ -3,8 +3,8 @@
     preactivation = X W1,   logits = ReLU(preactivation),   p = softmax(logits)
 
 The ReLU before the softmax is the course's own, and it has a price: a class whose pre-activation
-is negative for every image gets no gradient any more and is lost for good. The first few batches
-decide which classes that happens to; the README has figures.
+is negative for every image no longer receives a gradient and is lost for good. The first few
+batches decide which classes that happens to; see Results in the README.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ dictionaries `weights` and `gradients`.
 
 
 class _BaseOptimizer:
-    """A step size eta and the coefficient lambda of the L2 term; `update` is up to subclasses."""
+    """A step size eta and the coefficient lambda of the L2 term; subclasses define `update`."""
 
     def __init__(self, learning_rate: float = 1e-4, reg: float = 1e-3):
         self.learning_rate = learning_rate
@@ -16,7 +16,7 @@ class _BaseOptimizer:
         """Add the gradient of the L2 term to the gradient of every weight matrix.
 
         J = L + lambda/2 sum_i w_i^2, so dJ/dW = dL/dW + lambda W. Biases are not regularized.
-        A ValueError tells of a gradient that does not have the shape of its weight.
+        Raises ValueError if a gradient does not have the shape of its weight.
         """
         for name, weight in model.weights.items():
             gradient = model.gradients[name]

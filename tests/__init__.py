@@ -1,7 +1,7 @@
 """The tests: `python -m unittest` in the project's folder runs them all.
 
-What several of them need stands here: made-up data in MNIST's form, a folder to work in, and a
-program run as a user runs it.
+Here is what several of them share: made-up data in MNIST's form, a folder to work in, and a program
+run as a user runs it.
 """
 
 import os

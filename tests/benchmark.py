@@ -3,8 +3,8 @@
     python -m tests.benchmark
 
 takes about two minutes and needs MNIST in ./data. An epoch is what `main.run` does in one:
-shuffle, batch, train, validate. It is held against the matrix products with W1 alone, which are
-nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine meets
+shuffle, batch, train, validate. It is compared with the matrix products with W1 alone, which are
+nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine affects
 both: seconds are medians over the epochs, a ratio is the median of their ratios.
 """
 

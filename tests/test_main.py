@@ -1,6 +1,7 @@
 """The config file, a run, and the command line."""
 
 import copy
+import csv
 import dataclasses
 import math
 import os
@@ -24,6 +25,7 @@ from tests import (
 
 TRAIN = {"batch_size": 16, "learning_rate": 0.1, "reg": 0.001, "epochs": 3}
 GOOD = yaml.safe_dump({"Train": TRAIN, "Model": {"type": "TwoLayerNet", "hidden_size": 8}})
+WILD = GOOD.replace("rate: 0.1", "rate: 1e+9").replace("reg: 0.001", "reg: 1e+9")
 
 
 class TestConfig(InFolder):
@@ -66,7 +68,7 @@ class TestConfig(InFolder):
                 "Train: unknown key 'batchsize' (did you mean batch_size?)",
             ),
             ("epochs: 3", "epochs: 3\n  zzz: 1", "Train: unknown key 'zzz'; expected batch_size"),
-            ("epochs: 3", "epochs: 3\n  epochs: 4", "epochs stands twice", "line 6"),
+            ("epochs: 3", "epochs: 3\n  epochs: 4", "epochs appears twice", "line 6"),
             ("epochs: 3", "epochs: ten", "epochs: found 'ten'", "a whole number of at least 1"),
             ("epochs: 3", "epochs: 0", "epochs: found 0; expected a whole number of at least 1"),
             ("epochs: 3", "epochs: 3.0", "epochs: found 3.0"),
@@ -87,8 +89,8 @@ class TestConfig(InFolder):
                 "size: 8\n  dtype: half",
                 "dtype: found 'half'; expected float64 or float32",
             ),
-            ("  reg: 0.001", "\treg: 0.001", "is not valid YAML", "line 8"),
-            ("reg: 0.001", "reg 0.001", "is not valid YAML", "line 8"),
+            ("  reg: 0.001", "\treg: 0.001", "not valid YAML", "line 8"),
+            ("reg: 0.001", "reg 0.001", "not valid YAML", "line 8"),
             (GOOD, "Train\n", "found 'Train'; expected Train, Model"),
             (GOOD, "Train:\nModel:\n", "Train: found nothing; expected batch_size"),
             (GOOD, "", "found nothing; expected Train, Model"),
@@ -112,7 +114,7 @@ class TestRun(unittest.TestCase):
         self.config = main.Config("TwoLayerNet", **TRAIN, hidden_size=8)
 
     def test_every_number(self):
-        """Compare with the same run written out: batches from `random`, floats all at once."""
+        """Compare with the same run written out: batches from `random`, images converted at once."""
         for config, model in (
             (self.config, TwoLayerNet(hidden_size=8)),
             (dataclasses.replace(self.config, type="SoftmaxRegression"), SoftmaxRegression()),
@@ -155,6 +157,9 @@ class TestRun(unittest.TestCase):
         result = main.run(dataclasses.replace(self.config, epochs=30), data)
         self.assertEqual(result.best_epoch, 1 + result.valid_accuracy.index(1.0))
         self.assertGreater(result.valid_accuracy.count(1.0), 1)
+        images, labels = data.test
+        _, accuracy = result.best_model.forward(images / 255, labels, "valid")
+        self.assertAlmostEqual(result.test_accuracy, accuracy, places=12)
 
     def test_float32(self):
         result = main.run(dataclasses.replace(self.config, dtype="float32"), self.data)
@@ -192,11 +197,10 @@ class TestRun(unittest.TestCase):
     def test_settings_without_effect_are_named(self):
         for changes, note in (
             ({}, "seed 1024"),
-            ({"momentum": 0.9}, "seed 1024 (momentum without effect)"),
-            ({"type": "SoftmaxRegression"}, "seed 1024 (hidden_size without effect)"),
+            ({"momentum": 0.9}, "seed 1024 (not used: momentum)"),
+            ({"type": "SoftmaxRegression"}, "seed 1024 (not used: hidden_size)"),
         ):
-            config = dataclasses.replace(self.config, **changes)
-            line = main.describe(config, main.build_model(config)).splitlines()[1]
+            line = main.describe(dataclasses.replace(self.config, **changes)).splitlines()[1]
             self.assertTrue(line.endswith(note), line)
 
 
@@ -221,8 +225,8 @@ class TestProgram(InFolder):
         write_made_up_data(self.folder)
         Path("some.yaml").write_text(GOOD)
 
-    def run_main(self, *arguments, program: tuple = (ROOT / "main.py",)):
-        return run_program(*program, "--config", "some.yaml", *arguments)
+    def run_main(self, *arguments):
+        return run_program(ROOT / "main.py", *(arguments or ("--config", "some.yaml")))
 
     def assert_fails(self, done, status: int, *expected: str):
         """Check that a program ended in one line on standard error that holds all of these."""
@@ -237,15 +241,45 @@ class TestProgram(InFolder):
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0], "MNIST: 320 images for training, 80 for validation, 100 to test")
         result = main.run(main.read_config("some.yaml"))
-        for epoch in range(3):
-            number, *values, _ = lines[6 + epoch].split()[:6]
-            self.assertEqual(number, str(epoch + 1))
-            self.assertEqual(values[0], f"{result.train_loss[epoch]:.4f}")
-            self.assertEqual(values[3], f"{result.valid_accuracy[epoch]:.4f}")
+        with open("some_history.csv") as file:
+            history = list(csv.DictReader(file))
+        for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
+            self.assertEqual([float(row[name]) for row in history], getattr(result, name))
+        for line, row in zip(lines[8:11], history, strict=True):
+            number, *values = [float(value) for value in row.values()]
+            expected = [f"{number:.0f}", *(f"{value:.4f}" for value in values)]
+            self.assertEqual(line.split()[:5], expected)
         self.assertEqual(lines[-2], f"Test accuracy: {result.test_accuracy:.4f}")
-        self.assertEqual(lines[-1], "Figures: some_loss.png, some_accuracy.png")
         for name in ("some_loss.png", "some_accuracy.png"):
+            self.assertIn(name, lines[-1])
             self.assertEqual(Path(name).read_bytes()[:4], b"\x89PNG")
+        self.assertFalse(Path("comparison_loss.png").exists())
+
+    def test_several_runs(self):
+        Path("fast.yaml").write_text(GOOD.replace("rate: 0.1", "rate: 1.0"))
+        Path("wild.yaml").write_text(WILD)
+        done = self.run_main("--config", "some.yaml", "fast.yaml", "wild.yaml")
+        self.assert_fails(done, 1, "wild: the loss of epoch 1 is not finite")
+        *_, titles, some, fast, wild, _ = [line.split() for line in done.stdout.splitlines()]
+        self.assertEqual(titles[:4], ["config", "learning_rate", "reg", "best"])
+        for name, row, rate in (("some", some, "0.1"), ("fast", fast, "1.0")):
+            alone = main.run(main.read_config(f"{name}.yaml"))
+            best = alone.valid_accuracy[alone.best_epoch - 1]
+            accuracies = [f"{accuracy:.4f}" for accuracy in (best, alone.test_accuracy)]
+            self.assertEqual(row, [name, rate, "0.001", str(alone.best_epoch), *accuracies])
+        self.assertEqual(wild, ["wild", "1000000000.0", "1000000000.0", "diverged"])
+        for name in ("fast_history.csv", "wild_loss.png", "comparison_loss.png"):
+            self.assertTrue(Path(name).exists(), name)
+
+    def test_a_mistake_in_one_of_several_configs(self):
+        Path("bad.yaml").write_text("")
+        done = self.run_main("--config", "some.yaml", "bad.yaml")
+        self.assert_fails(done, 2, "bad.yaml: found nothing")
+        self.assertEqual(done.stdout, "")
+        Path("other").mkdir()
+        Path("other/some.yaml").write_text(GOOD)
+        done = self.run_main("--config", "some.yaml", "other/some.yaml")
+        self.assert_fails(done, 2, "other/some.yaml: another config is named some")
 
     def test_mistakes(self):
         self.assert_fails(self.run_main("--config", "none.yaml"), 2, "No such file", "none.yaml")
@@ -256,15 +290,6 @@ class TestProgram(InFolder):
         self.assert_fails(self.run_main(), 2, "./data/mnist_test.csv: found 2 columns")
         Path("data/mnist_train.csv").unlink()
         self.assert_fails(self.run_main(), 2, "mnist_train.csv: no such file", "data/get_data.sh")
-
-    def test_a_run_that_diverges(self):
-        text = GOOD.replace("learning_rate: 0.1", "learning_rate: 1e+9").replace(
-            "epochs: 3", "epochs: 30"
-        )
-        Path("some.yaml").write_text(text.replace("reg: 0.001", "reg: 1e+9"))
-        done = self.run_main()
-        self.assert_fails(done, 1, "some.yaml: the loss of epoch", "not finite")
-        self.assertTrue(Path("some_loss.png").exists())
 
     def test_a_figure_that_cannot_be_written(self):
         Path("some_loss.png").mkdir()

@@ -38,6 +38,13 @@ class TestFunctions(unittest.TestCase):
             bytes_ = np.array([[1, 0, 200]], dtype=np.uint8)  # these must not wrap around
             np.testing.assert_array_equal(method(bytes_), method(bytes_.astype(float)))
 
+    def test_arguments_are_left_alone(self):
+        before = self.x.copy()
+        for function in ACTIVATIONS:
+            result = getattr(self.network, function)(self.x)
+            self.assertFalse(np.shares_memory(result, self.x), function)
+        np.testing.assert_array_equal(self.x, before)
+
     def test_a_probability_of_zero_costs_a_finite_loss(self):
         for dtype, loss in ((np.float64, 708.4), (np.float32, 87.34)):
             p = np.eye(2, dtype=dtype)
@@ -63,6 +70,12 @@ class TestFunctions(unittest.TestCase):
 
 
 class TestNetworks(unittest.TestCase):
+    def test_results_are_plain_floats(self):
+        for model in (SoftmaxRegression(4, 3), TwoLayerNet(4, 3, 5, dtype=np.float32)):
+            for mode in ("train", "valid"):
+                result = model.forward(np.ones((2, 4)), [0, 1], mode)
+                self.assertEqual([type(value) for value in result], [float, float])
+
     def test_forward_refuses_other_shapes(self):
         for model in (SoftmaxRegression(4, 3), TwoLayerNet(4, 3, 5)):
             for X in (np.ones(4), np.ones((2, 3)), np.ones((0, 4)), np.ones((2, 2, 2))):
@@ -83,7 +96,7 @@ class TestNetworks(unittest.TestCase):
                 self.assertEqual(weight.dtype, np.float32)
                 np.testing.assert_allclose(weight, double.weights[name], rtol=1e-3, atol=1e-6)
 
-    def test_an_update_keeps_the_arrays_of_others(self):
+    def test_an_update_does_not_write_to_arrays(self):
         model = TwoLayerNet(4, 3, 5)
         weights = dict(model.weights)
         gradient = model.gradients["W1"] = np.ones((4, 5))

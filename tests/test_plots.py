@@ -14,8 +14,8 @@ CURVES = ([1.0, 0.5, 0.4], [0.6, 0.8, 0.9], [0.9, 0.6, 0.7], [0.7, 0.85, 0.8])
 
 
 class TestPlots(InFolder):
-    def draw(self, *histories) -> dict[str, matplotlib.figure.Axes]:
-        """Plot the histories; return the axes of each file that was written."""
+    def draw(self, plot, *arguments, **keywords) -> dict[str, matplotlib.figure.Axes]:
+        """Call a function that plots; return the axes in each file that was written."""
         axes = {}
         savefig = matplotlib.figure.Figure.savefig
 
@@ -24,11 +24,11 @@ class TestPlots(InFolder):
             axes[file.getvalue()] = figure.axes[0]
 
         with mock.patch("matplotlib.figure.Figure.savefig", spy):
-            utils.plot_curves(*histories, prefix="some_")
+            plot(*arguments, **keywords)
         return {path.name: axes[path.read_bytes()] for path in Path().glob("*.png")}
 
     def test_curves(self):
-        axes = self.draw(*CURVES)
+        axes = self.draw(utils.plot_curves, *CURVES, prefix="some_", title="some run")
         self.assertEqual(sorted(axes), ["some_accuracy.png", "some_loss.png"])
         for name, unit, training, validation in (
             ("some_loss.png", "nats", CURVES[0], CURVES[2]),
@@ -40,32 +40,51 @@ class TestPlots(InFolder):
             self.assertEqual(list(lines["validation"].get_ydata()), validation)
             best = lines["best validation accuracy: epoch 2"]
             self.assertEqual(list(best.get_xdata()), [2, 2])
+            self.assertEqual(axes[name].get_title(), "some run")
             self.assertEqual(axes[name].get_xlabel(), "epoch")
             self.assertIn(unit, axes[name].get_ylabel())
 
     def test_epochs_are_whole(self):
         for epochs in (1, 2, 10, 200):
-            for axes in self.draw(*[[0.5] * epochs] * 4).values():
+            for axes in self.draw(utils.plot_curves, *[[0.5] * epochs] * 4).values():
                 low, high = axes.get_xlim()
                 ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
                 self.assertTrue(ticks and all(tick == int(tick) for tick in ticks))
 
     def test_a_run_that_diverged(self):
         for lost in (math.nan, math.inf):
-            axes = self.draw([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.1])
-            self.assertEqual(axes["some_loss.png"].lines[0].get_ydata()[0], 1.0)
-            self.draw([lost], [0.1], [lost], [0.1])
+            curves = ([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.1])
+            axes = self.draw(utils.plot_curves, *curves)
+            self.assertEqual(axes["loss.png"].lines[0].get_ydata()[0], 1.0)
+            self.draw(utils.plot_curves, [lost], [0.1], [lost], [0.1])
+
+    def test_comparison(self):
+        losses = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(8)}
+        accuracies = {"run0": [0.5, 0.6], "run1": [0.7]}
+        axes = self.draw(utils.plot_comparison, losses, accuracies)
+        for name, curves in (("loss", losses), ("accuracy", accuracies)):
+            drawn = {
+                line.get_label(): list(line.get_ydata())
+                for line in axes[f"comparison_{name}.png"].lines
+            }
+            self.assertEqual(drawn, curves)
+            looks = {
+                (line.get_color(), line.get_linestyle())
+                for line in axes[f"comparison_{name}.png"].lines
+            }
+            self.assertEqual(len(looks), len(curves))
 
     def test_the_same_curves_give_the_same_bytes(self):
-        first, second = (
-            self.draw(*CURVES).keys() and Path("some_loss.png").read_bytes() for _ in "12"
-        )
-        self.assertEqual(first, second)
+        images = []
+        for _ in range(2):
+            utils.plot_curves(*CURVES)
+            images.append(Path("loss.png").read_bytes())
+        self.assertEqual(*images)
 
     def test_a_figure_that_cannot_be_written_leaves_the_old_one(self):
         Path("loss.png").write_bytes(b"old")
         with (
-            mock.patch("pathlib.Path.write_bytes", side_effect=OSError),
+            mock.patch("pathlib.Path.replace", side_effect=OSError),
             self.assertRaises(OSError),
         ):
             utils.plot_curves(*CURVES)

@@ -41,6 +41,10 @@ class TestCsv(InFolder):
                 np.testing.assert_array_equal(data, self.pixels / 255)
                 np.testing.assert_array_equal(labels, self.labels)
 
+    def test_zeros_are_not_taken_for_labels_in_the_last_column(self):
+        Path("some.csv").write_text(",".join(["0"] * 785))
+        self.assertEqual(utils.load_csv("some.csv")[1], [0])
+
     def test_mistakes(self):
         zeros = np.zeros((4, 785), dtype=int)
         zeros[:, 300] = 9
@@ -100,15 +104,20 @@ class TestCsv(InFolder):
 class TestLazyBatches(unittest.TestCase):
     def test_they_are_the_same_as_the_lists(self):
         labels, pixels = made_up_images(53)
-        lists = utils.generate_batched_data(pixels / 255, labels, 10, shuffle=True, seed=5)
-        lazy = utils.generate_batched_data(pixels, labels, 10, True, 5, lazy=True, dtype=float)
-        np.testing.assert_array_equal(lists[1][0], labels[shuffled(53, 5)[:10]])
+        lists = utils.generate_batched_data(pixels / 255, labels, 10, shuffle=True, seed=0)
+        lazy = utils.generate_batched_data(pixels, labels, 10, True, 0, lazy=True, dtype=float)
+        np.testing.assert_array_equal(lists[1][0], labels[shuffled(53, 0)[:10]])
         for expected, batches in zip(lists, lazy):
             self.assertEqual(len(batches), 6)
             for number in range(-6, 6):
                 np.testing.assert_array_equal(batches[number], expected[number])
             for batch, other in zip(batches[2:5], expected[2:5], strict=True):
                 np.testing.assert_array_equal(batch, other)
+
+    def test_floats_are_not_divided_again(self):
+        images = np.ones((3, 784))
+        (batch,), _ = utils.generate_batched_data(images, [0, 1, 2], dtype=float)
+        np.testing.assert_array_equal(batch, images)
 
     def test_as_many_labels_as_images(self):
         with self.assertRaisesRegex(ValueError, "found 2 labels for 3 images"):
@@ -142,7 +151,9 @@ class TestProgress(unittest.TestCase):
         self.assertEqual(self.shown(Terminal(), debug=False), "")
         self.assertEqual(self.shown(io.StringIO(), debug=True), "")
 
-    def test_evaluation_is_in_another_mode_than_training(self):
+
+class TestEvaluate(unittest.TestCase):
+    def test_evaluate_uses_mode_valid(self):
         modes = []
 
         class Model:
