@@ -1,0 +1,30 @@
+"""A network with one hidden layer: X W1 + b1, sigmoid, W2 + b2, softmax."""
+
+import numpy as np
+
+from ._base_network import _baseNetwork
+
+
+class TwoLayerNet(_baseNetwork):
+    def __init__(self, input_size=28 * 28, num_classes=10, hidden_size=128):
+        super().__init__(input_size, num_classes)
+        self.hidden_size = hidden_size
+        self._add_matrix("W1", input_size, hidden_size)
+        self._add_bias("b1", hidden_size)
+        self._add_matrix("W2", hidden_size, num_classes)
+        self._add_bias("b2", num_classes)
+
+    def forward(self, X, y, mode="train"):
+        z = X @ self.weights["W1"] + self.weights["b1"]
+        hidden = self.sigmoid(z)
+        p = self.softmax(hidden @ self.weights["W2"] + self.weights["b2"])
+        loss = self.cross_entropy_loss(p, y)
+        accuracy = self.compute_accuracy(p, y)
+        if mode == "train":
+            d_logits = (p - np.eye(self.num_classes)[y]) / len(y)
+            d_z = (d_logits @ self.weights["W2"].T) * self.sigmoid_dev(z)
+            self.gradients["W2"] = hidden.T @ d_logits
+            self.gradients["b2"] = d_logits.sum(axis=0)
+            self.gradients["W1"] = X.T @ d_z
+            self.gradients["b1"] = d_z.sum(axis=0)
+        return loss, accuracy

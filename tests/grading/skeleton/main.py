@@ -1,0 +1,75 @@
+"""Train a network as a config file says, and report its accuracy on the test set.
+
+    python main.py --config configs/config_softmax.yaml
+
+This file is complete. Read it to see where the functions that you write are called.
+"""
+
+import argparse
+import copy
+
+import yaml
+
+from models import SoftmaxRegression, TwoLayerNet
+from optimizer import SGD
+from utils import (
+    evaluate,
+    generate_batched_data,
+    load_mnist_test,
+    load_mnist_trainval,
+    plot_curves,
+    train,
+)
+
+
+def read_config():
+    """Return the sections `Train` and `Model` of the config named on the command line."""
+    parser = argparse.ArgumentParser(description="Train a network on MNIST.")
+    parser.add_argument("--config", default="configs/config_exp.yaml")
+    with open(parser.parse_args().config) as file:
+        config = yaml.safe_load(file)
+    return config["Train"], config["Model"]
+
+
+def build_model(settings):
+    """Return the network that the config asks for."""
+    if settings["type"] == "TwoLayerNet":
+        return TwoLayerNet(hidden_size=settings["hidden_size"])
+    return SoftmaxRegression()
+
+
+def main():
+    """Train, validate after every epoch, keep the best model, test it."""
+    settings, model_settings = read_config()
+    batch_size, debug = settings["batch_size"], settings["debug"]
+    train_data, train_label, val_data, val_label = load_mnist_trainval()
+    test_data, test_label = load_mnist_test()
+    val_batches = generate_batched_data(val_data, val_label, batch_size)
+    test_batches = generate_batched_data(test_data, test_label, batch_size)
+
+    model = build_model(model_settings)
+    optimizer = SGD(float(settings["learning_rate"]), float(settings["reg"]))
+    train_losses, train_accuracies, val_losses, val_accuracies = [], [], [], []
+    best_accuracy, best_model = -1.0, None
+    for epoch in range(1, settings["epochs"] + 1):
+        # A seed of its own gives each epoch another order, and the same one in each run.
+        train_batches = generate_batched_data(
+            train_data, train_label, batch_size, shuffle=True, seed=epoch * 2**64 + 1024
+        )
+        loss, accuracy = train(epoch, *train_batches, model, optimizer, debug)
+        train_losses.append(loss)
+        train_accuracies.append(accuracy)
+        loss, accuracy = evaluate(*val_batches, model, debug)
+        val_losses.append(loss)
+        val_accuracies.append(accuracy)
+        if accuracy > best_accuracy:
+            best_accuracy, best_model = accuracy, copy.deepcopy(model)
+
+    _, test_accuracy = evaluate(*test_batches, best_model, debug=False)
+    print(f"Best validation accuracy: {best_accuracy:.4f}")
+    print(f"Test accuracy: {test_accuracy:.4f}")
+    plot_curves(train_losses, train_accuracies, val_losses, val_accuracies)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""What both networks share: activations, softmax, loss and accuracy.
+
+To complete: softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev.
+They all work on whole batches at once: with NumPy, no loop is needed in any of them.
+"""
+
+import numpy as np
+
+
+class _baseNetwork:
+    """A network's weights and their gradients, two dictionaries with the same keys and shapes.
+
+    N is the number of images in a batch, C the number of classes.
+    """
+
+    def __init__(self, input_size=28 * 28, num_classes=10):
+        self.input_size = input_size
+        self.num_classes = num_classes
+        self.weights = {}
+        self.gradients = {}
+
+    def _add_matrix(self, name, rows, columns):
+        """Add a weight matrix: small normal numbers, drawn from the seed 1024. Given."""
+        self.weights[name] = 0.001 * np.random.RandomState(1024).randn(rows, columns)
+        self.gradients[name] = np.zeros((rows, columns))
+
+    def _add_bias(self, name, size):
+        """Add a bias of zeros. Given."""
+        self.weights[name] = np.zeros(size)
+        self.gradients[name] = np.zeros(size)
+
+    def softmax(self, scores):
+        """Turn each image's scores into probabilities (handout 2.1 b).
+
+        Of the scores z of one image, class i gets the probability e^z_i / sum over k of e^z_k.
+
+        Parameters
+        ----------
+        scores : ndarray (N, C)
+            Any numbers; large ones must not overflow.
+
+        Returns
+        -------
+        ndarray (N, C)
+            Numbers in [0, 1]; each row sums to 1.
+
+        Hint: first decide which axis belongs to the classes, and what `keepdims` does for a sum
+        along it. Then try `np.exp(1000)`. What happens to the fraction when the same constant is
+        taken from all scores of a row, and which constant makes every exponent harmless?
+        """
+        raise NotImplementedError("models/_base_network.py: complete softmax (handout 2.1 b)")
+
+    def cross_entropy_loss(self, x_pred, y):
+        """Measure how badly probabilities fit the labels (handout 2.1 b).
+
+        Parameters
+        ----------
+        x_pred : ndarray (N, C)
+            The probabilities of the classes, from `softmax`.
+        y : ndarray (N,)
+            The right class of each image, from 0 to C - 1.
+
+        Returns
+        -------
+        float
+            The cross-entropy, averaged over the N images. Without the L2 term.
+
+        Hint: of each row only one probability counts. NumPy picks one entry from each row when it
+        is given two arrays of length N, the rows and the columns. Check by hand: what should a
+        network that is sure and right be charged, and one that guesses among ten classes?
+        """
+        raise NotImplementedError(
+            "models/_base_network.py: complete cross_entropy_loss (handout 2.1 b)"
+        )
+
+    def compute_accuracy(self, x_pred, y):
+        """Return the fraction of images that are classified right (handout 2.1 c).
+
+        Parameters
+        ----------
+        x_pred : ndarray (N, C)
+            The probabilities of the classes.
+        y : ndarray (N,)
+            The right class of each image.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Hint: a network's answer is its most probable class. What is the mean of an array of truth
+        values?
+        """
+        raise NotImplementedError(
+            "models/_base_network.py: complete compute_accuracy (handout 2.1 c)"
+        )
+
+    def sigmoid(self, X):
+        """Return the logistic sigmoid of each element (handout 2.1 a).
+
+        Parameters
+        ----------
+        X : ndarray of any shape
+
+        Returns
+        -------
+        ndarray of the same shape
+            Numbers in [0, 1].
+
+        Hint: three values to check a formula by are those at 0, far to the left and far to the
+        right.
+        """
+        raise NotImplementedError("models/_base_network.py: complete sigmoid (handout 2.1 a)")
+
+    def sigmoid_dev(self, x):
+        """Return the derivative of the sigmoid at each element (handout 2.1 a).
+
+        Parameters
+        ----------
+        x : ndarray of any shape
+            What would be given to `sigmoid`, not what it returns.
+
+        Returns
+        -------
+        ndarray of the same shape
+
+        Hint: derive it on paper, then write it in terms of the sigmoid itself. Where is the curve
+        steepest, and how steep is it there?
+        """
+        raise NotImplementedError("models/_base_network.py: complete sigmoid_dev (handout 2.1 a)")
+
+    def ReLU(self, X):
+        """Return the rectified linear unit of each element (handout 2.1 a).
+
+        Parameters
+        ----------
+        X : ndarray of any shape
+
+        Returns
+        -------
+        ndarray of the same shape
+
+        Hint: Python's `max` compares two numbers. Which NumPy function compares two arrays,
+        element by element?
+        """
+        raise NotImplementedError("models/_base_network.py: complete ReLU (handout 2.1 a)")
+
+    def ReLU_dev(self, X):
+        """Return the derivative of ReLU at each element (handout 2.1 a).
+
+        Parameters
+        ----------
+        X : ndarray of any shape
+            What would be given to `ReLU`.
+
+        Returns
+        -------
+        ndarray of the same shape
+            At 0, where there is no derivative, take 0.
+
+        Hint: draw ReLU. How many different slopes does it have?
+        """
+        raise NotImplementedError("models/_base_network.py: complete ReLU_dev (handout 2.1 a)")

@@ -1,0 +1,44 @@
+"""Softmax regression: a linear layer without bias, ReLU, softmax.
+
+To complete: forward.
+"""
+
+import numpy as np
+
+from ._base_network import _baseNetwork
+
+
+class SoftmaxRegression(_baseNetwork):
+    """Weights: W1 (input_size, num_classes)."""
+
+    def __init__(self, input_size=28 * 28, num_classes=10):
+        super().__init__(input_size, num_classes)
+        self._add_matrix("W1", input_size, num_classes)
+
+    def forward(self, X, y, mode="train"):
+        """Return loss and accuracy of a batch; in mode 'train' also store the gradient.
+
+        Handout 2.2 a. X @ W1 -> ReLU -> softmax -> cross-entropy.
+
+        Parameters
+        ----------
+        X : ndarray (N, input_size)
+        y : ndarray (N,)
+            Labels from 0 to num_classes - 1.
+        mode : str
+            In mode 'train', store the gradient of the loss in `self.gradients["W1"]`, of the shape
+            of W1. In any other mode change neither weights nor gradients.
+
+        Returns
+        -------
+        loss, accuracy : float
+
+        Hint: give each step of the pass a name: its value is needed again on the way back. For the
+        gradient, derive on paper what a change of one score before the softmax does to one image's
+        loss; the answer is short, and contains the one-hot label. Then go back step by step, and
+        write the shape beside each: through the ReLU element by element, through the product with
+        a transposed matrix. The loss is a mean, so each image has a share of 1/N in it: once.
+        """
+        raise NotImplementedError(
+            "models/softmax_regression.py: complete SoftmaxRegression.forward (handout 2.2 a)"
+        )

@@ -1,0 +1,5 @@
+"""The optimizer."""
+
+from .sgd import SGD
+
+__all__ = ["SGD"]

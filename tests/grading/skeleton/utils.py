@@ -1,0 +1,135 @@
+"""Load and batch the data, run one epoch, plot the curves.
+
+To complete: load_mnist_trainval, generate_batched_data, plot_curves.
+"""
+
+import random
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+
+def load_csv(path):
+    """Load the images and labels of one CSV file. Given.
+
+    A line per image: its label from 0 to 9, then its 784 pixels from 0 to 255.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    data : list of list of float
+        A list of 784 pixels for each image, scaled to [0, 1]: value / 255.
+    labels : list of int
+        The label of each image.
+    """
+    data, labels = [], []
+    scaled = {str(value): value / 255 for value in range(256)}
+    with open(path) as file:
+        for line in file:
+            label, *pixels = line.strip().split(",")
+            data.append([scaled[pixel] for pixel in pixels])
+            labels.append(int(label))
+    return data, labels
+
+
+def load_mnist_trainval():
+    """Load the training file, and split it into training and validation data (handout 1.1 a).
+
+    Task: read ./data/mnist_train.csv, and return its first 80 % as training data and its last 20 %
+    as validation data, in the order of the file.
+
+    Returns
+    -------
+    train_data, train_label, val_data, val_label
+        Lists in the form of `load_csv`; of MNIST, 48,000 images to train on and 12,000 to validate.
+
+    Hint: `load_csv` has done the work on each image. What is left is one number, where to cut, and
+    it should follow from the number of images: a small file must be split at 80 %, too.
+    """
+    raise NotImplementedError("utils.py: complete load_mnist_trainval (handout 1.1 a)")
+
+
+def load_mnist_test():
+    """Load ./data/mnist_test.csv in the form of `load_csv`. Given."""
+    return load_csv("./data/mnist_test.csv")
+
+
+def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
+    """Cut images and labels into batches, in order or shuffled (handout 1.1 b).
+
+    Task: return the batches as two lists of NumPy arrays. If `shuffle` is set, bring images and
+    labels into a random order first, the same for both. The lists of the caller must stay as they
+    are: `main.py` uses them again in the next epoch.
+
+    Parameters
+    ----------
+    data : list of N images, each a list of 784 floats
+    label : list of N ints
+    batch_size : int
+        Images in a batch. If N is not a multiple of it, the last batch is smaller.
+    shuffle : bool
+    seed : int, optional
+        If there is one, start Python's `random` from it before you shuffle, so that the order can
+        be repeated. The order is the one that `random.shuffle` gives a list of length N.
+
+    Returns
+    -------
+    batched_data : list of ndarray, each (batch_size, 784)
+    batched_label : list of ndarray, each (batch_size,)
+
+    Hint: two lists that are shuffled one after the other end in different orders, even from the
+    same module. What could you shuffle once that stands for an image and its label?
+    `range(0, N, batch_size)` tells where the batches begin; a slice may reach past the end.
+    """
+    raise NotImplementedError("utils.py: complete generate_batched_data (handout 1.1 b)")
+
+
+def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
+    """Train a model for one epoch: for every batch a forward pass and an update. Given.
+
+    Returns
+    -------
+    epoch_loss, epoch_acc : float
+        Loss and accuracy, averaged over the images.
+    """
+    results = []
+    for X, y in zip(batched_train_data, batched_train_label):
+        results.append(model.forward(X, y, mode="train"))
+        optimizer.update(model)
+    sizes = [len(y) for y in batched_train_label]
+    epoch_loss, epoch_acc = np.average(results, axis=0, weights=sizes)
+    if debug:
+        print(f"Epoch {epoch:2}: training   loss {epoch_loss:.4f}, accuracy {epoch_acc:.4f}")
+    return epoch_loss, epoch_acc
+
+
+def evaluate(batched_test_data, batched_test_label, model, debug=True):
+    """Measure loss and accuracy of a model, averaged over the images. Given."""
+    results = [
+        model.forward(X, y, mode="valid") for X, y in zip(batched_test_data, batched_test_label)
+    ]
+    sizes = [len(y) for y in batched_test_label]
+    epoch_loss, epoch_acc = np.average(results, axis=0, weights=sizes)
+    if debug:
+        print(f"          evaluation loss {epoch_loss:.4f}, accuracy {epoch_acc:.4f}")
+    return epoch_loss, epoch_acc
+
+
+def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid_acc_history):
+    """Draw the learning curves (handout 4 a).
+
+    Task: save two figures into the working directory: one with both loss curves, one with both
+    accuracy curves, over the epochs.
+
+    Parameters
+    ----------
+    train_loss_history, train_acc_history, valid_loss_history, valid_acc_history : list of float
+        One value per epoch.
+
+    Hint: ask what a reader needs who has not seen the code: which curve is which, and what the
+    axes are. Look at the second figure: `plt` draws on into the first until told otherwise.
+    """
+    raise NotImplementedError("utils.py: complete plot_curves (handout 4 a)")

@@ -1,0 +1,177 @@
+"""The skeleton, and whether the tests of the five parts tell right from wrong."""
+
+import importlib
+import multiprocessing
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+import warnings
+from pathlib import Path
+
+from tests import ROOT, InFolder, run_program, write_made_up_data
+from tests.checks import mnist_batch
+from tests.grading import PARTS, write_skeleton, write_solution
+from tests.grading.mistakes import MISTAKES, VARIANTS, Patch
+
+# Appended to the skeleton's files: it puts our functions, in the package `ours`, into them.
+FILL = {
+    "utils.py": "from ours.utils import generate_batched_data, load_mnist_trainval, plot_curves",
+    "models/_base_network.py": "from ours.models._base_network import _baseNetwork as ours\n"
+    "_baseNetwork.dtype = float  # which ours is told when it is made",
+    "models/softmax_regression.py": "from ours.models import SoftmaxRegression as ours",
+    "models/two_layer_nn.py": "from ours.models import TwoLayerNet as ours",
+    "optimizer/_base_optimizer.py": "from ours.optimizer._base_optimizer "
+    "import _BaseOptimizer as ours",
+    "optimizer/sgd.py": "from ours.optimizer import SGD as ours",
+}
+FILL_CLASS = """
+for name, value in vars(ours).items():
+    if not name.startswith("__"):
+        setattr({0}, name, value)
+"""
+
+
+def failures(folder: Path, skip: tuple[str, ...] = ("mnist",)) -> dict[str, str]:
+    """Run the five modules against a solution; return the message of each test that fails.
+
+    In this process, where NumPy and Matplotlib are loaded already.
+    """
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("utils", "models", "optimizer", "ours") or (
+            name.removeprefix("tests.test_") in PARTS
+        ):
+            del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    result = unittest.TestResult()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a solution may have some
+            for part in PARTS:
+                for case in unittest.defaultTestLoader.loadTestsFromName(f"tests.test_{part}"):
+                    for test in case:
+                        if not any(name in test.id() for name in skip):
+                            test.run(result)
+    finally:
+        sys.path.remove(str(folder))
+    return {
+        test.id().removeprefix("tests."): message
+        for test, message in result.failures + result.errors
+    }
+
+
+def failures_of(patch: Patch) -> dict[str, str]:
+    """Run the five modules against the plain solution with a patch."""
+    # To draw takes longer than everything else together.
+    skip = ("mnist",) if "savefig" in patch.old else ("mnist", "TestCurves")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "solution")
+        write_solution(folder)
+        patch.apply(folder)
+        return failures(folder, skip)
+
+
+def setUpModule():
+    global workers  # processes in which modules can be replaced
+    workers = multiprocessing.get_context("spawn").Pool(2)
+    unittest.addModuleCleanup(workers.terminate)
+
+
+class TestMistakes(unittest.TestCase):
+    def test_each_is_named(self):
+        for mistake, found in zip(MISTAKES, workers.map(failures_of, MISTAKES)):
+            with self.subTest(mistake.name):
+                self.assertIn(mistake.words, found.get(mistake.test, f"passes: {found}"))
+                parts = {test.partition(".")[0].removeprefix("test_") for test in found}
+                part = mistake.test.partition(".")[0].removeprefix("test_")
+                self.assertEqual(parts, {part, *mistake.also.split()})
+
+    def test_correct_variants_pass(self):
+        for variant, found in zip(VARIANTS, workers.map(failures_of, VARIANTS)):
+            with self.subTest(variant.name):
+                self.assertEqual(found, {})
+
+
+class TestWithoutMnist(InFolder):
+    def test_the_command_that_makes_it_is_named(self):
+        with self.assertRaisesRegex(
+            AssertionError, "mnist_train.csv is missing.* sh data/get_data"
+        ):
+            mnist_batch()
+
+
+class TestSkeleton(InFolder):
+    """The skeleton as it is, with our functions, and with the plain solution."""
+
+    def setUp(self):
+        super().setUp()
+        self.skeleton = self.folder / "skeleton"
+
+    def fill(self) -> None:
+        """Put our functions into the skeleton's modules and classes."""
+        for name in ("models", "optimizer"):
+            shutil.copytree(ROOT / name, self.skeleton / "ours" / name)
+        shutil.copy(ROOT / "utils.py", self.skeleton / "ours")
+        for name, line in FILL.items():
+            file = self.skeleton / name
+            text = file.read_text()
+            classes = re.findall(r"^class (\w+)", text, re.MULTILINE)
+            rest = FILL_CLASS.format(*classes) if classes else ""
+            file.write_text(f"{text}\n\n{line}\n{rest}")
+
+    def test_with_the_plain_solution(self):
+        write_solution(self.skeleton)
+        self.assertEqual(workers.apply(failures, [self.skeleton]), {})
+
+    def test_with_our_functions(self):
+        write_skeleton(self.skeleton)
+        self.fill()
+        self.assertEqual(workers.apply(failures, [self.skeleton]), {})
+        shutil.rmtree(self.skeleton / "data")
+        write_made_up_data(self.skeleton)
+        config = Path("few_epochs.yaml").resolve()
+        for name in ("softmax", "twolayer"):
+            text = (ROOT / f"configs/config_{name}.yaml").read_text()
+            config.write_text(text.replace("epochs: 10", "epochs: 3").replace(": 64", ": 4"))
+            accuracies = []
+            for program in (self.skeleton / "main.py", ROOT / "main.py"):
+                done = run_program(program, "--config", config, cwd=self.skeleton)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                accuracies += re.findall(r"Test accuracy: (\S+)", done.stdout)
+            self.assertEqual(accuracies[:1], accuracies[1:])
+            self.assertLess(float(accuracies[0]), 1)
+
+    def test_unfilled(self):
+        write_skeleton(self.skeleton)
+        found = workers.apply(failures, [self.skeleton])
+        tests = unittest.defaultTestLoader.loadTestsFromNames(f"tests.test_{p}" for p in PARTS)
+        self.assertEqual(len(found), tests.countTestCases() - 3)  # but those of MNIST
+        sentences = {message.strip().splitlines()[-1] for message in found.values()}
+        for sentence in sentences:
+            self.assertRegex(sentence, r"NotImplementedError: \S+\.py: complete [\w.]+ \(handout")
+        complete = {re.search(r"\.py: complete (\S+)", sentence)[1] for sentence in sentences}
+        to_complete = {
+            name
+            for file in self.skeleton.rglob("*.py")
+            for name in re.findall(r'NotImplementedError\(\s*"\S+ complete (\S+)', file.read_text())
+        }
+        self.assertEqual(len(to_complete), 14)
+        self.assertEqual(complete, to_complete)
+
+    def test_command(self):
+        command = ["-m", "tests.grading", "skeleton", self.skeleton]
+        done = run_program(*command, cwd=ROOT)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue((self.skeleton / "tests/test_loading.py").exists())
+        self.assertEqual(list(self.skeleton.rglob("__pycache__")), [])
+        (self.skeleton / "main.py").write_text("mine")
+        done = run_program(*command, cwd=ROOT)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertRegex(done.stderr, rf"\Atests.grading: {re.escape(str(self.skeleton))}: .*\n\Z")
+        self.assertEqual((self.skeleton / "main.py").read_text(), "mine")
+
+
+if __name__ == "__main__":
+    unittest.main()
