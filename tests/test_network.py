@@ -109,7 +109,7 @@ class NetworkTests:
             self.check(what, self.model.gradients[name], stored[name], mistakes)
 
     def test_initial_weights(self):
-        model = type(self.model)()
+        model = self.Model()
         model.forward(np.ones((1, 784)), np.array([0]), mode="valid")  # which changes nothing
         generator_of_W1 = np.random.RandomState(1024)
         for name, shape in self.shapes.items():
@@ -126,7 +126,7 @@ class NetworkTests:
 
     def test_on_mnist(self):
         X, y = mnist_batch(64)
-        model = type(self.model)()
+        model = self.Model()
         loss, _ = model.forward(X, y)
         self.check("the loss of the first 64 images", loss, self.first_loss, tolerance=2e-6)
         for name, right in checks.chain_rule(model.weights, X, y).items():
@@ -136,6 +136,8 @@ class NetworkTests:
 
 
 class TestSoftmaxRegression(NetworkTests, Checks):
+    Model = SoftmaxRegression
+
     def setUp(self):
         size = int(random_numbers(7).integers(4, 9))
         model = SoftmaxRegression(input_size=size)
@@ -168,6 +170,8 @@ class TestSoftmaxRegression(NetworkTests, Checks):
 
 
 class TestTwoLayerNet(NetworkTests, Checks):
+    Model = TwoLayerNet
+
     def setUp(self):
         size, hidden = random_numbers(9).integers(3, 8, size=2).tolist()
         model = TwoLayerNet(input_size=size, hidden_size=hidden)
