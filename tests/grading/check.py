@@ -36,6 +36,7 @@ class Messages(unittest.TestResult):
 
 
 def main(descriptor: str, folder: str, *names: str) -> None:
+    remote.limit(seconds=1000, megabytes=2000)  # a submission may lay files out that never end
     remote.connect(socket.socket(fileno=int(descriptor)))
     os.chdir(folder)
     result = Messages()

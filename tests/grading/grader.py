@@ -77,9 +77,14 @@ class Check:
             "score": self.points if self.passed else 0,
             "max_score": self.points,
             "status": "passed" if self.passed else "failed",
-            "output": "" if self.passed else self.message,
+            "output": "" if self.passed else printable(self.message),
             "visibility": self.visibility,
         }
+
+
+def printable(text: str) -> str:
+    """Replace what can upset a terminal."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
 def read_rubric(path: Path) -> tuple[list[Check], list[Check]]:
@@ -173,65 +178,72 @@ def lay_out(check: Check, files: dict[str, bytes], data: Path, folder: Path) -> 
             shutil.copy(data / name, folder / "submission" / "data")
 
 
-running: set[subprocess.Popen] = set()  # the processes of tests
+def start(check: Check, data: Path, folder: Path, output) -> tuple[subprocess.Popen, ...]:
+    """Start the process of the tests and that of the submission, and wire them up."""
+    project = folder / "submission"
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **threads, "TMPDIR": str(project)}
+    popen = functools.partial(subprocess.Popen, stdin=subprocess.DEVNULL, start_new_session=True)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        tests = popen(
+            [sys.executable, "-m", "tests.grading.check", str(ours.fileno()), project]
+            + check.tests,
+            cwd=ROOT,
+            env=environment | {"TEST_SEED": str(check.seed), "TEST_DATA": str(data.resolve())},
+            pass_fds=[ours.fileno()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        submission = popen(
+            [sys.executable, "-u", "-B", "-W", "ignore", folder / "server.py"]
+            + [str(number) for number in (theirs.fileno(), check.seconds, check.megabytes)],
+            cwd=project,
+            env=environment | {"MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder / "cache")},
+            pass_fds=[theirs.fileno()],
+            stdout=output,
+            stderr=output,
+            **user(),
+        )
+    return tests, submission
+
+
+running: set[subprocess.Popen] = set()  # processes of tests
 stopping = threading.Event()
 
 
 def stop_all() -> None:
     """End the checks that are running, and those that start from now on."""
     stopping.set()
-    for tester in running.copy():
-        tester.kill()
+    for tests in running.copy():
+        tests.kill()
 
 
 def run(check: Check, files: dict[str, bytes], data: Path) -> str:
-    """Run a check, record what comes of it, and return what was printed."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        project = folder / "submission"
-        lay_out(check, files, data, folder)
-        ours, theirs = socket.socketpair()
-        start = functools.partial(
-            subprocess.Popen, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(project)}
-        with ours, theirs, (folder / "output").open("wb") as output:
-            limits = map(str, (theirs.fileno(), check.seconds, check.megabytes))
-            server = start(
-                [sys.executable, "-u", "-B", "-W", "ignore", folder / "server.py", *limits],
-                cwd=project,
-                env=environment | {"MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder / "cache")},
-                pass_fds=[theirs.fileno()],
-                stdout=output,
-                stderr=output,
-                **user(),
-            )
-            tests = [sys.executable, "-m", "tests.grading.check", str(ours.fileno()), project]
-            tester = start(
-                [*tests, *check.tests],
-                cwd=ROOT,
-                env=environment | {"TEST_SEED": str(check.seed), "TEST_DATA": str(data.resolve())},
-                pass_fds=[ours.fileno()],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        running.add(tester)
+    """Run a check, record what comes of it, and return the beginning of what was printed."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as output,
+    ):
+        lay_out(check, files, data, Path(folder))
+        tests, submission = start(check, data, Path(folder), output)
+        running.add(tests)
         if stopping.is_set():
-            tester.kill()
+            tests.kill()
         try:
-            said, errors = tester.communicate(timeout=check.seconds)
-            messages = [errors.decode()] if tester.returncode else json.loads(said)
+            said, errors = tests.communicate(timeout=check.seconds)
+            messages = [errors.decode()] if tests.returncode else json.loads(said)
         except subprocess.TimeoutExpired:
             messages = [f"stopped after {check.seconds} seconds"]
         finally:
-            running.discard(tester)
-            for process in (tester, server):
+            running.discard(tests)
+            for process in (tests, submission):
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
         check.passed, check.message = not messages, "\n".join(messages)
-        with (folder / "output").open("rb") as output:
-            return output.read(200).decode(errors="replace")
+        output.seek(0)
+        return output.read(200).decode(errors="replace")
 
 
 # The grade

@@ -122,17 +122,16 @@ def ask(function, *arguments, keep: bool = False, options=()):
     RuntimeError
         If it raises an error or does not answer.
     """
-    folder = os.getcwd()
-    os.chmod(folder, 0o777)  # the submission may run as another user
+    os.chmod(".", 0o777)  # the submission may run as another user
     target = {"name": function} if type(function) is str else function
-    request = [folder, keep, target, list(arguments), list(options)]
+    request = [os.getcwd(), keep, target, list(arguments), list(options)]
     line = b""
     with suppress(OSError):
         lines.write(json.dumps(encode(request, _refer)).encode() + b"\n")
         lines.flush()
         line = lines.readline(LONGEST)
     if not line.endswith(b"\n"):
-        raise RuntimeError("no answer: the submission's process has crashed, or left, or too long")
+        raise RuntimeError("no answer, or too long a one: the submission's process may have ended")
     reply = json.loads(line)
     if type(reply) is str:
         raise RuntimeError(reply)
