@@ -16,17 +16,16 @@ from tests.checks import Checks, mnist_batch, random_numbers
 class NetworkTests:
     """What is asked of either network, on a batch of its own with weights of ordinary size."""
 
-    def start(self, model, part: int, shapes: dict, first_loss: float) -> None:
+    def start(self, model, part: int, sizes: dict[int, int]) -> None:
         """Give the model such weights, and draw a batch.
 
-        `shapes` are those of the weights by default, `first_loss` is that of the first 64 training
-        images at the initial weights.
+        `sizes` holds what takes the place of a default size in the shapes of the weights.
         """
-        self.model, self.shapes, self.first_loss = model, shapes, first_loss
+        self.model = model
         generator = random_numbers(part)
         self.weights = {}
-        for name in self.shapes:
-            shape = model.weights[name].shape
+        for name, default in self.shapes.items():
+            shape = [sizes.get(size, size) for size in default]
             self.weights[name] = generator.normal(scale=0.7, size=shape)
             model.weights[name] = self.weights[name].copy()
         self.count = int(generator.integers(5, 12))
@@ -137,11 +136,12 @@ class NetworkTests:
 
 class TestSoftmaxRegression(NetworkTests, Checks):
     Model = SoftmaxRegression
+    first_loss = 2.303362  # of the first 64 training images, at the initial weights
 
     def setUp(self):
+        self.shapes = {"W1": (784, 10)}  # by default
         size = int(random_numbers(7).integers(4, 9))
-        model = SoftmaxRegression(input_size=size)
-        self.start(model, part=8, shapes={"W1": (784, 10)}, first_loss=2.303362)
+        self.start(SoftmaxRegression(input_size=size), 8, {784: size})
 
     def test_loss(self):
         linear = checks.probabilities(self.preactivation)
@@ -171,12 +171,13 @@ class TestSoftmaxRegression(NetworkTests, Checks):
 
 class TestTwoLayerNet(NetworkTests, Checks):
     Model = TwoLayerNet
+    first_loss = 2.302739
 
     def setUp(self):
+        self.shapes = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
         size, hidden = random_numbers(9).integers(3, 8, size=2).tolist()
         model = TwoLayerNet(input_size=size, hidden_size=hidden)
-        shapes = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
-        self.start(model, part=10, shapes=shapes, first_loss=2.302739)
+        self.start(model, 10, {784: size, 128: hidden})
 
     def loss_without(self, *biases: str) -> float:
         """Return the loss of the network without some of its biases."""

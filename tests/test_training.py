@@ -24,9 +24,10 @@ class TestOptimizer(Checks):
         self.rate, self.reg = generator.uniform(0.1, 0.9, size=2)
         self.model = TwoLayerNet(input_size=size, hidden_size=hidden)
         self.weights, self.gradients = {}, {}
-        for name, weight in self.model.weights.items():
-            self.weights[name] = generator.normal(size=weight.shape)
-            self.gradients[name] = generator.normal(size=weight.shape)
+        shapes = {"W1": (size, hidden), "b1": hidden, "W2": (hidden, 10), "b2": 10}
+        for name, shape in shapes.items():
+            self.weights[name] = generator.normal(size=shape)
+            self.gradients[name] = generator.normal(size=shape)
             self.model.weights[name] = self.weights[name].copy()
             self.model.gradients[name] = self.gradients[name].copy()
 
