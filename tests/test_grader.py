@@ -258,6 +258,11 @@ class TestAutograder(InFolder):
         results = json.loads(self.json.read_text())
         self.assertEqual((results["score"], len(results["tests"])), (0, 3))
 
+    def test_a_submission_that_is_not_there(self):
+        done = run_program("-m", "tests.grading", "grade", "nowhere", cwd=self.source)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertEqual(done.stderr, "tests.grading: nowhere: No such file or directory\n")
+
     def test_no_solution_is_in_it(self):
         names = {path.name for path in self.source.rglob("*")}
         self.assertIn("rubric.yaml", names)

@@ -62,11 +62,16 @@ class TestScripts(InFolder):
 
 
 class TestEnvironment(unittest.TestCase):
-    def test_the_readme_names_the_same_versions(self):
+    def test_the_same_versions_are_named_everywhere(self):
         packages = yaml.safe_load((ROOT / "environment.yaml").read_text())["dependencies"]
         conda = {package.replace("-base", "") for package in packages} - {"python>=3.10"}
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', readme)), conda)
+        for name in (
+            "README.md",
+            "tests/grading/skeleton/README.md",
+            "tests/grading/autograder/setup.sh",
+        ):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', text)), conda, name)
 
 
 if __name__ == "__main__":

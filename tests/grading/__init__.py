@@ -1,9 +1,13 @@
-"""What a course makes of these tests: the skeleton that its students complete.
+"""What a course makes of these tests: the skeleton that its students complete, and the grader.
 
     python -m tests.grading skeleton DIR
+    python -m tests.grading grade SUBMISSION [--json FILE]
+    python -m tests.grading autograder FILE.zip
 
 `skeleton/` holds the skeleton's own files, `plain/` a plain solution of the functions to complete,
-`mistakes.py` the typical mistakes, each as a patch of that solution.
+`mistakes.py` the typical mistakes, each as a patch of that solution. `rubric.yaml` says what is
+graded; `grader.py` grades, by starting for each check `check.py`, the tests, and `remote.py`, the
+submission. `autograder/` holds the scripts that Gradescope runs.
 """
 
 import shutil

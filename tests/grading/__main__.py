@@ -1,9 +1,4 @@
-"""The command line.
-
-python -m tests.grading skeleton DIR
-python -m tests.grading grade SUBMISSION [--json FILE]
-python -m tests.grading autograder FILE.zip
-"""
+"""The command line: python -m tests.grading skeleton, grade or autograder."""
 
 import argparse
 import json
@@ -37,6 +32,7 @@ def main() -> int:
             from tests.grading.grader import write_autograder
 
             write_autograder(arguments.path)
+            print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except OSError as error:
         print(f"tests.grading: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2

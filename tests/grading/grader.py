@@ -120,7 +120,7 @@ def read_submission(path: Path) -> dict[str, bytes]:
                 if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
                     raise ValueError(f"the zip holds a path that leads out of it: {name}")
             return python_files(zipfile.Path(archive))
-    except (OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"the submission cannot be read: {error}") from None
 
 
