@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import yaml
 
 from tests import ROOT, InFolder, run_program, write_made_up_data
 from tests.grading import HERE, write_solution
+from tests.grading.mistakes import MISTAKES
 
 if os.name != "nt":
     from tests.grading.grader import grade, read_submission
@@ -69,6 +71,11 @@ for name in vars(Attacks):
     if not name.startswith("__"):
         setattr(_baseNetwork, name, vars(Attacks)[name])
 '''
+# It would be right, with 3 GB.
+GREED = """
+right = SGD.update
+SGD.update = lambda self, model: [bytearray(3 * 2**30), right(self, model)]
+"""
 # It learns nothing, but makes a test set of which a network of zeros has all images right.
 EASY_DATA = """
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
@@ -126,10 +133,12 @@ class TestGrader(InFolder):
 
     def test_attacks_win_nothing(self):
         self.change("models/_base_network.py", ATTACKS)
+        self.change("optimizer/sgd.py", GREED)
         score, outputs = self.grade(*("2.1", "3"), seconds={"sigmoid": 4})
         passed = [name for name, output in outputs.items() if not output]
-        self.assertEqual(passed, ["apply_regularization", "update"])
-        self.assertEqual(score, 6)
+        self.assertEqual(passed, ["apply_regularization"])
+        self.assertEqual(score, 3)
+        self.assertIn("MemoryError", outputs["update"])
         self.assertEqual(outputs["sigmoid"], "stopped after 4 seconds")
         self.assertIn("SystemExit", outputs["ReLU"])
         for name in ("sigmoid_dev", "ReLU_dev"):
@@ -162,7 +171,8 @@ class TestGrader(InFolder):
 
     def test_definitions_and_imports(self):
         file = self.submission / "utils.py"
-        file.write_text(file.read_text().replace("shuffle=False", "shuffle=True") + "import os")
+        text = file.read_text().replace("load_csv(path)", "load_csv(path: str)")  # is allowed
+        file.write_text(text.replace("shuffle=False", "shuffle=True") + "import os")
         score, outputs = self.grade("2.1 c", "3 b", rules=["definitions", "imports"])
         self.assertEqual(score, 0)  # 7 less 20
         self.assertIn(
@@ -171,6 +181,13 @@ class TestGrader(InFolder):
             outputs["file names and function definitions are the skeleton's"],
         )
         self.assertIn("utils.py imports os", outputs["no imports beyond the skeleton's"])
+
+    def test_a_mistake_costs_its_own_points(self):
+        [mistake] = [each for each in MISTAKES if each.name == "the caller's lists reordered"]
+        mistake.apply(self.submission)
+        score, outputs = self.grade("1.1 b")
+        self.assertEqual(score, 4)
+        self.assertIn("shuffled in place", outputs["generate_batched_data, the caller's lists"])
 
     def test_zips(self):
         files = read_submission(self.submission)
@@ -190,10 +207,10 @@ class TestGrader(InFolder):
         Path("submission.zip").write_text("no zip")
         saved = []
         score, outputs = self.grade(
-            "2.1 a sig", rules=["printed"], submission=Path("submission.zip"), save=saved.append
+            "2.1 c", rules=["printed"], submission=Path("submission.zip"), save=saved.append
         )
         self.assertEqual(score, 0)
-        self.assertEqual(len(saved[0]["tests"]), 3)
+        self.assertEqual([test["output"] for test in saved[0]["tests"]], ["not run"] * 2)
         for output in outputs.values():
             self.assertEqual(output, "the submission cannot be read: File is not a zip file")
 
@@ -245,18 +262,30 @@ class TestAutograder(InFolder):
         self.assertIn("Score: 13 of 13", output)
 
     def test_stopped(self):
-        write_rubric(self.source / "tests/grading/rubric.yaml", ["2.1 a sigmoid"], ["printed"])
+        write_rubric(self.source / "tests/grading/rubric.yaml", ["2.1 b soft"], ["printed"])
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for path in (self.folder, pipe):
+            path.chmod(0o777)  # for the user whom the submission runs as
         with (self.folder / "autograder/submission/models/_base_network.py").open("a") as file:
-            file.write(ATTACKS)
+            file.write(
+                f"pipe = open({str(pipe)!r}, 'w')\n"
+                "def softmax(self, scores):\n"
+                "    print(file=pipe, flush=True)\n"
+                "    while True: pass\n"
+                "_baseNetwork.softmax = softmax\n"
+            )
+        heard = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, heard)
         command = [sys.executable, "-m", "tests.grading", "grade", "../submission", "--json"]
         with subprocess.Popen(
-            [*command, self.json], cwd=self.source, stderr=subprocess.PIPE, text=True
+            [*command, self.json], cwd=self.source, stderr=subprocess.DEVNULL
         ) as grader:
-            grader.stderr.readline()  # a check has started
+            self.assertTrue(select.select([heard], [], [], 60)[0], "softmax is not called")
             grader.send_signal(signal.SIGTERM)
             self.assertEqual(grader.wait(timeout=60), 130)
         results = json.loads(self.json.read_text())
-        self.assertEqual((results["score"], len(results["tests"])), (0, 3))
+        self.assertEqual((results["score"], len(results["tests"])), (0, 2))
 
     def test_a_submission_that_is_not_there(self):
         done = run_program("-m", "tests.grading", "grade", "nowhere", cwd=self.source)
