@@ -153,7 +153,7 @@ class TestGrader(InFolder):
         score, outputs = self.grade("configs config_softmax")
         self.assertEqual(score, 0)
         [output] = outputs.values()
-        self.assertRegex(output, r"0\.\d+ of the test images are right, expected 0.9")
+        self.assertRegex(output, r"of the test images are right, expected 0.9|Permission denied")
 
     def test_printing(self):
         self.change("models/_base_network.py", "_baseNetwork.ReLU = lambda *_: print('here')")
