@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import unittest
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import yaml
@@ -56,24 +56,25 @@ class TestRules(unittest.TestCase):
             ask("importlib:import_module", name, keep=True)
 
     def test_definitions(self):
-        for name, skeleton in parse(HERE / "skeleton").items():
-            found = definitions(parse(Path()).get(name, ast.parse("")))
+        for name, skeleton, submission in parse():
+            found = definitions(submission)
             for function, arguments in definitions(skeleton).items():
                 now = f"{function}({found[function]})" if function in found else "nothing"
                 message = f"{name}: found {now}, expected {function}({arguments})"
                 self.assertEqual(found.get(function), arguments, message)
 
     def test_imports(self):
-        submission = parse(Path())
-        for name, skeleton in parse(HERE / "skeleton").items():
-            added = imports(submission.get(name, ast.parse(""))) - imports(skeleton)
+        for name, skeleton, submission in parse():
+            added = imports(submission) - imports(skeleton)
             self.assertFalse(added, f"{name} imports {', '.join(sorted(added))}")
 
 
-def parse(folder: Path) -> dict[str, ast.Module]:
-    """Return the syntax trees of the Python files in a folder, by name."""
-    files = sorted(folder.rglob("*.py"))
-    return {file.relative_to(folder).as_posix(): ast.parse(file.read_bytes()) for file in files}
+def parse() -> Iterator[tuple[str, ast.Module, ast.Module]]:
+    """Yield each file of the skeleton: its name, its syntax tree, and that of the submission's."""
+    for file in sorted((HERE / "skeleton").rglob("*.py")):
+        name = file.relative_to(HERE / "skeleton")
+        content = name.read_bytes() if name.exists() else b""
+        yield str(name), ast.parse(file.read_bytes()), ast.parse(content)
 
 
 def definitions(tree: ast.Module) -> dict[str, str]:
