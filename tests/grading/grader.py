@@ -234,7 +234,7 @@ def run(check: Check, files: dict[str, bytes], data: Path) -> str:
             said, errors = tests.communicate(timeout=check.seconds)
             messages = [errors.decode()] if tests.returncode else json.loads(said)
         except subprocess.TimeoutExpired:
-            messages = [f"stopped after {check.seconds} seconds"]
+            messages = [f"stopped: it takes more than {check.seconds} s"]
         finally:
             running.discard(tests)
             for process in (tests, submission):
