@@ -105,7 +105,7 @@ class _baseNetwork:
         Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
-        return float(np.mean(x_pred.argmax(axis=1) == y))
+        return float(np.count_nonzero(x_pred.argmax(axis=1) == y) / len(y))
 
     def sigmoid(self, X: ArrayLike) -> NDArray:
         """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x))."""
