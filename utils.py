@@ -31,7 +31,7 @@ def load_csv(
     path : str or path-like
         The file.
     as_array : bool
-        Return NumPy arrays instead of lists, which take more time and memory.
+        Return NumPy arrays; lists take more time and memory.
     dtype : dtype
         Type of the pixels in an array: float64, float32, or uint8, which keeps the file's values.
 

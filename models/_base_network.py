@@ -100,9 +100,9 @@ class _baseNetwork:
         return gradient / len(p)
 
     def compute_accuracy(self, x_pred: ArrayLike, y: ArrayLike) -> float:
-        """Return the fraction of rows (N, C) whose largest entry, the first of ties, is at y.
+        """Return the fraction of rows of x_pred (N, C) whose largest entry is in column y.
 
-        Raises ValueError if the labels do not fit.
+        Of equal entries the first counts. Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
         return float(np.count_nonzero(x_pred.argmax(axis=1) == y) / len(y))

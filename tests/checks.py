@@ -1,11 +1,11 @@
 """What the tests of the handout's five parts share.
 
 `Checks.check` compares a value with the right one. Where they differ it says so in two lines, and
-names the mistake that gives this value, if it is one of those that the test knows. Then follow both
-networks as an oracle: their loss straight from the definition, its slopes by central differences,
-and the chain rule, into which a test can put a mistake.
+names the mistake that gives this value, if it is one of those that the test knows. The rest is an
+oracle for both networks: the loss from its definition, gradients by central differences, and
+gradients by the chain rule, with a mistake put in if a test asks for one.
 
-All made-up data is drawn from TEST_SEED, an environment variable: another seed, other data.
+The environment variable TEST_SEED seeds all made-up data.
 """
 
 import itertools

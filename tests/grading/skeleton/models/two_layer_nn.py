@@ -43,7 +43,8 @@ class TwoLayerNet(_baseNetwork):
         Hint: the way back starts as in softmax regression, and passes four stations: scores,
         hidden units, what goes into the sigmoid, input. At each, ask what a small change there does
         to the loss. A bias is added to every image of the batch, so every image has a say in its
-        gradient. If a gradient has the wrong shape, its matrices stand in the wrong order.
+        gradient. If a gradient has the wrong shape, check the order of its two factors and which
+        of them is transposed.
         """
         raise NotImplementedError(
             "models/two_layer_nn.py: complete TwoLayerNet.forward (handout 2.2 a)"
