@@ -6,7 +6,7 @@
 
 `skeleton/` holds the skeleton's own files, `plain/` a plain solution of the functions to complete,
 `mistakes.py` the typical mistakes, each as a patch of that solution. `rubric.yaml` says what is
-graded; `grader.py` grades, by starting for each check `check.py`, the tests, and `remote.py`, the
+graded. For each check `grader.py` starts two processes: `check.py` runs the tests, `remote.py` the
 submission. `autograder/` holds the scripts that Gradescope runs.
 """
 

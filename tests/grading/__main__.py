@@ -34,7 +34,7 @@ def main() -> int:
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except OSError as error:
-        print(f"tests.grading: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"tests.grading: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 2
     except ValueError as error:
         print(f"tests.grading: {error}", file=sys.stderr)
@@ -46,7 +46,7 @@ def main() -> int:
 
 def print_grade(submission: Path, json_file: Path | None) -> None:
     """Grade a submission and print a table; the check that is running is shown on the way."""
-    from tests.grading.grader import grade, table  # not on Windows
+    from tests.grading.grader import grade, table  # needs Linux or macOS
 
     def log(line: str) -> None:
         end = "\r" if sys.stderr.isatty() else "\n"

@@ -36,7 +36,9 @@ class Messages(unittest.TestResult):
 
 
 def main(descriptor: str, folder: str, *names: str) -> None:
-    remote.limit(seconds=1000, megabytes=2000)  # a submission may lay files out that never end
+    remote.limit(
+        seconds=1000, megabytes=2000
+    )  # a submission may leave a link to /dev/zero where a test reads a file
     remote.connect(socket.socket(fileno=int(descriptor)))
     os.chdir(folder)
     result = Messages()
@@ -119,7 +121,7 @@ class TestDefaultConfigs(unittest.TestCase):
         test = np.loadtxt(f"{os.environ['TEST_DATA']}/mnist_test.csv", delimiter=",", dtype="u1")
         p = checks.forward(dict(model.weights), test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == test[:, 0])
-        message = f"{accuracy:.4f} of the test images are right, expected {lowest}"
+        message = f"{accuracy:.4f} of the test images are right; expected at least {lowest}"
         self.assertGreaterEqual(accuracy, lowest, message)
 
     def test_softmax(self):

@@ -9,13 +9,13 @@ copies, has limits of time, memory and output, and can start no other. Points ar
 As root, as on Gradescope, the submission runs as the user nobody, who reaches neither the tests nor
 the results. NOT defended against:
 
-- Attacks on the files and processes of the user whom the submission runs as, the grader's among
-  them, unless it runs as nobody: grade as root in a container, or only what you would run yourself.
+- Attacks on files and processes of the user it runs as. Unless that is nobody, these include the
+  grader's own: grade as root in a container, or grade only what you would run yourself.
   As root with a Python that nobody cannot read, there are no limits on processes either.
-- Right values that are found and not computed: the code of a solution, trained weights, known test
+- Right values that are copied rather than computed: the code of a solution, trained weights, known test
   data. Choose a `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, which the rule on imports does not see.
-- Use of the network and of folders where everybody may write; on macOS, of memory.
+- Use of the network and of world-writable folders; on macOS, unlimited memory.
 """
 
 import dataclasses
@@ -47,10 +47,10 @@ LARGEST = 2**20  # bytes of a file of a submission
 
 @dataclasses.dataclass
 class Check:
-    """Tests that must all pass, for points, and what came of them.
+    """Tests that must all pass to earn points, and the result.
 
-    A rule is a check that has a cost, points or "all", for what fails. The one without tests is that
-    nothing is printed in any check.
+    A rule earns no points; breaking it costs `cost` points, or "all". The rule without tests is
+    broken by any check that prints something.
     """
 
     part: str
@@ -73,7 +73,7 @@ class Check:
         """Return the result in Gradescope's form."""
         return {
             "number": self.part,
-            "name": self.name,
+            "name": f"{self.name} (-{self.cost})" if self.cost else self.name,
             "score": self.points if self.passed else 0,
             "max_score": self.points,
             "status": "passed" if self.passed else "failed",
@@ -220,7 +220,7 @@ def stop_all() -> None:
 
 
 def run(check: Check, files: dict[str, bytes], data: Path) -> str:
-    """Run a check, record what comes of it, and return the beginning of what was printed."""
+    """Run a check, record its result, and return the beginning of what was printed."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as output,
@@ -280,8 +280,10 @@ def grade(
         printed = run(check, files, data)
         for rule in rules if printed else ():
             if not rule.tests:
-                shown = printed if check.visibility == "visible" else "not shown"
-                rule.passed, rule.message = False, f"printed in {check.title()}: {shown}"
+                visible = check.visibility == "visible"
+                if rule.passed or visible:  # a private check's output is not shown
+                    shown = printed if visible else "not shown"
+                    rule.passed, rule.message = False, f"printed in {check.title()}: {shown}"
 
     def run_all(checks: list[Check]) -> None:
         """Run checks two at a time, first those that may take longest."""
@@ -325,7 +327,7 @@ def table(results: dict) -> str:
     for test in results["tests"]:
         points = f"{test['score']:g}/{test['max_score']:g}" if test["max_score"] else test["status"]
         who = "private" if test["visibility"] == "hidden" else ""
-        lines.append(f"{test['number']:8}{test['name']:56}{who:8}{points:>6}")
+        lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
         lines += [f"{'':8}{line[:120]}" for line in test["output"].splitlines()[:1]]
     most = sum(test["max_score"] for test in results["tests"])
     return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}"])
