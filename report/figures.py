@@ -41,15 +41,23 @@ KINDS = {
 
 # Inches of a panel, where figures share a page with much text.
 SIZES = {
-    "learning-rate-why": (2.6, 3.4),
-    "norm": (4.2, 3.6),
-    "images": (4.8, 4.0),
-    "undone": (4.8, 4.0),
+    "learning-rate-why": (2.6, 4.4),
+    "regularization": (3.3, 2.9),
+    "norm": (4.4, 4.2),
+    "one-thing": (3.5, 2.1),
+    "long-runs": (4.9, 2.4),
+    "images": (4.5, 4.5),
+    "undone": (4.5, 4.5),
 }
 
 
-def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", against="epoch") -> None:
-    """Draw histories of named outcomes: the mean of the seeds, and a band from least to most."""
+def curves(
+    axes: Axes, lines: dict, kind: str, limits=None, title="", against="epoch", crowded=False
+) -> None:
+    """Draw histories of named outcomes: the mean of the seeds, and a band from least to most.
+
+    A crowded panel has no bands, and its legend beside it.
+    """
     solid, dashed, label = KINDS[kind]
     for number, (name, outcome) in enumerate(lines.items()):
         for history, line in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
@@ -62,14 +70,15 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", against="e
                 every = max(1, len(x) // 8)
                 style |= {"label": name, "marker": "os^Dvx"[number], "markevery": (number, every)}
             axes.plot(x, values.mean(axis=0), markersize=3.5, **style)
-            band = values.min(axis=0), values.max(axis=0)
-            axes.fill_between(x, *band, color=f"C{number}", alpha=0.2, linewidth=0)
+            if not crowded:
+                band = values.min(axis=0), values.max(axis=0)
+                axes.fill_between(x, *band, color=f"C{number}", alpha=0.2, linewidth=0)
     axes.set(xlabel=against, ylabel=label, title=title)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0.02)
     if limits:
         axes.set_ylim(limits)
-    axes.legend()
+    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if crowded else {}))
 
 
 def named(outcomes: list[dict], pattern: str) -> dict[str, dict]:
@@ -81,7 +90,6 @@ def panels(o: dict[str, list[dict]]) -> dict[str, list[tuple]]:
     """Return the figures that are only curves: for each panel, the arguments of `curves`."""
     rates = named(o["learning rate"], "η = {learning_rate:g}")
     decays = named(o["regularization"], "λ = {reg:g}")
-    small_decays = dict(list(decays.items())[2:])
     faster = named([o["learning rate"][0], *o["less decay"]], "η = 1, λ = {reg:g}")
     search = "{hidden_size} · {batch_size} · {learning_rate:g} · {reg:g}"
     (chosen,) = o["chosen"]
@@ -90,11 +98,11 @@ def panels(o: dict[str, list[dict]]) -> dict[str, list[tuple]]:
     units, images = "{hidden_size} units", "{images:,} images"
     return {
         "learning-rate": [(rates, "loss"), (rates, "accuracy")],
-        "learning-rate-why": [(rates, "norm"), (faster, "accuracy", (89, 98.5))],
+        "learning-rate-why": [(rates, "norm", (-0.5, 25)), (faster, "accuracy", (89, 98.5))],
         "regularization": [
             (decays, "loss"),
             (decays, "accuracy"),
-            (small_decays, "accuracy", (80, 94.5), "the three smallest λ"),
+            (decays, "accuracy", (80, 94.5), "accuracy from 80 %"),
         ],
         "norm": [(decays, "norm", (-0.5, 25))],
         "one-thing": [
@@ -103,8 +111,11 @@ def panels(o: dict[str, list[dict]]) -> dict[str, list[tuple]]:
             (named(o["decay"], "λ = {reg:g}"), "validation", (94, 98.2), "decay"),
         ],
         "long-runs": [
-            (named(o["long runs"], search), "validation", (96, 98.2), "long runs"),
-            (named([chosen, *o["around the best"]], search), "validation", (96, 98.2), "around"),
+            (named(outcomes, search), "validation", (97, 98.2), title, "epoch", True)
+            for title, outcomes in (
+                ("long runs", o["long runs"]),
+                ("around the best", [chosen, *o["around the best"]]),
+            )
         ],
         "images": [(named(o["images"], images), "accuracy", (93, 100.3), "", "updates")],
         "tuning": [(pair, "loss", (0, 1)), (pair, "accuracy", (88, 100.4))],
@@ -116,7 +127,7 @@ def panels(o: dict[str, list[dict]]) -> dict[str, list[tuple]]:
 
 def batch_size_and_rate(o: dict[str, list[dict]]) -> Figure:
     """Draw the best accuracies against the rate, and the curves behind them."""
-    figure, (left, *others) = new_figure(4, 2.9)
+    figure, (left, *others) = new_figure(4, 2.55, 2.4)
     for axes, size in zip(others, (8, 32, 128)):
         settings = [one for one in o["batch size and rate"] if one["batch_size"] == size]
         best = [[100 * max(run["valid_accuracy"]) for run in one["runs"]] for one in settings]
@@ -198,8 +209,10 @@ def draw_all(o: dict[str, list[dict]], predicted: list[float]) -> Iterator[tuple
     """Yield the figures with their names."""
     for name, arguments in panels(o).items():
         figure, all_axes = new_figure(len(arguments), *SIZES.get(name, ()))
-        for axes, panel in zip(all_axes, arguments):
+        for number, (axes, panel) in enumerate(zip(all_axes, arguments)):
             curves(axes, *panel)
+            if number and panel[0] is arguments[number - 1][0]:
+                axes.get_legend().remove()  # the same as in the panel before
         yield name, figure
     yield "batch-size-and-rate", batch_size_and_rate(o)
     yield "growth", growth(o, predicted)
