@@ -51,10 +51,10 @@ def load_csv(
     """
     rows = _read_rows(path)
     pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
+    if as_array and np.dtype(dtype) == np.uint8:
+        return pixels, labels
     if as_array:
-        return pixels if np.dtype(dtype) == np.uint8 else np.divide(
-            pixels, 255, dtype=dtype
-        ), labels
+        return np.divide(pixels, 255, dtype=dtype), labels
     # 256 float objects serve all images: 8 bytes a pixel instead of 32.
     shades = np.array([value / 255 for value in range(256)], dtype=object)
     return [shades[image].tolist() for image in pixels], labels.tolist()
@@ -248,7 +248,7 @@ def plot_curves(
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
-    Both mark the first epoch with the best validation accuracy.
+    Both mark the first epoch with the best validation accuracy, of those whose loss is finite.
 
     Parameters
     ----------
@@ -261,7 +261,8 @@ def plot_curves(
     title : str
         Title of both figures.
     """
-    best = 1 + int(np.argmax(valid_acc_history))
+    finite = np.isfinite(valid_loss_history)
+    best = 1 + int(np.argmax(np.where(finite, valid_acc_history, -1))) if finite.any() else None
     losses = {"training": train_loss_history, "validation": valid_loss_history}
     accuracies = {"training": train_acc_history, "validation": valid_acc_history}
     _draw(f"{prefix}loss.png", title, LOSS, losses, best)

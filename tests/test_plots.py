@@ -53,10 +53,12 @@ class TestPlots(InFolder):
 
     def test_a_run_that_diverged(self):
         for lost in (math.nan, math.inf):
-            curves = ([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.1])
+            curves = ([1.0, lost], [0.5, 0.1], [0.9, lost], [0.6, 0.7])
             axes = self.draw(utils.plot_curves, *curves)
             self.assertEqual(axes["loss.png"].lines[0].get_ydata()[0], 1.0)
-            self.draw(utils.plot_curves, [lost], [0.1], [lost], [0.1])
+            self.assertIn("epoch 1", axes["loss.png"].lines[2].get_label())
+            axes = self.draw(utils.plot_curves, [lost], [0.1], [lost], [0.1])
+            self.assertEqual(len(axes["loss.png"].lines), 2)  # no epoch is the best
 
     def test_comparison(self):
         losses = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(8)}
