@@ -1,13 +1,11 @@
 """The tests: `python -m unittest` in the project's folder runs them all.
 
-Here is what several of them share: made-up data in MNIST's form, a folder to work in, and a program
-run as a user runs it.
+Here is what the tests of the handout's five parts share: made-up data in MNIST's form, and a folder
+to work in.
 """
 
 import os
 import random
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -37,14 +35,6 @@ def csv_lines(labels, pixels) -> list[str]:
     return [",".join(map(str, [label, *row])) for label, row in zip(labels, pixels)]
 
 
-def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
-    """Write data/mnist_train.csv and data/mnist_test.csv of made-up images into a folder."""
-    (folder / "data").mkdir()
-    for name, count, seed in (("mnist_train.csv", train, 1), ("mnist_test.csv", test, 2)):
-        lines = csv_lines(*made_up_images(count, seed))
-        (folder / "data" / name).write_text("\n".join(lines) + "\n")
-
-
 def shuffled(count: int, seed: int) -> list[int]:
     """Return the order that `random.seed(seed)` and `random.shuffle` give a list."""
     order = list(range(count))
@@ -61,16 +51,3 @@ class InFolder(unittest.TestCase):
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(folder.name)
         self.folder = Path(folder.name)
-
-
-def run_program(*arguments, cwd: Path | None = None, **options) -> subprocess.CompletedProcess:
-    """Run Python with these arguments, every warning an error, for a minute at most."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-        **options,
-    )

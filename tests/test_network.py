@@ -9,7 +9,7 @@ import unittest
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import checks
+from tests import oracle
 from tests.checks import Checks, mnist_batch, random_numbers
 
 
@@ -31,7 +31,7 @@ class NetworkTests:
         self.count = int(generator.integers(5, 12))
         self.X = generator.random((self.count, len(self.weights["W1"])))
         self.y = generator.integers(10, size=self.count)
-        self.preactivation, self.hidden, self.p = checks.forward(self.weights, self.X)
+        self.preactivation, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:2] = self.p[:2].argmax(axis=1)  # so that some are right
 
     def forward(self, mode: str = "train"):
@@ -41,11 +41,11 @@ class NetworkTests:
 
     def gradient(self, name: str, **mistake) -> np.ndarray:
         """Return a gradient by the chain rule, with a mistake put in."""
-        return checks.chain_rule(self.weights, self.X, self.y, **mistake)[name]
+        return oracle.chain_rule(self.weights, self.X, self.y, **mistake)[name]
 
     def check_loss(self, mistakes: dict) -> None:
         loss, _ = self.forward("valid")
-        right = checks.mean_loss(self.p, self.y)
+        right = oracle.mean_loss(self.p, self.y)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
         mistakes = mistakes | {
             "it is summed over the images instead of averaged": self.count * right,
@@ -59,7 +59,7 @@ class NetworkTests:
     def check_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient with the slopes; `mistakes` are named before those of any network."""
         self.forward()
-        right = checks.slopes(self.weights, name, self.X, self.y)
+        right = oracle.slopes(self.weights, name, self.X, self.y)
         self.check("the oracle's gradient", self.gradient(name), right, tolerance=1e-7)
         one_hot = np.eye(10)[self.y]
         mistakes = mistakes | {
@@ -128,7 +128,7 @@ class NetworkTests:
         model = self.Model()
         loss, _ = model.forward(X, y)
         self.check("the loss of the first 64 images", loss, self.first_loss, tolerance=2e-6)
-        for name, right in checks.chain_rule(model.weights, X, y).items():
+        for name, right in oracle.chain_rule(model.weights, X, y).items():
             deviation = np.abs(model.gradients[name] - right).sum()
             what = f"the summed deviation of the gradient of {name} from the exact one"
             self.check(what, deviation, 0, tolerance=5e-8)
@@ -144,13 +144,13 @@ class TestSoftmaxRegression(NetworkTests, Checks):
         self.start(SoftmaxRegression(input_size=size), 8, {784: size})
 
     def test_loss(self):
-        linear = checks.probabilities(self.preactivation)
+        linear = oracle.probabilities(self.preactivation)
         self.check_loss(
-            {"the ReLU before the softmax is missing": checks.mean_loss(linear, self.y)}
+            {"the ReLU before the softmax is missing": oracle.mean_loss(linear, self.y)}
         )
 
     def test_gradient_of_W1(self):
-        linear = checks.probabilities(self.preactivation)
+        linear = oracle.probabilities(self.preactivation)
         d_linear = (linear - np.eye(10)[self.y]) / self.count
         self.check_gradient(
             "W1",
@@ -182,7 +182,7 @@ class TestTwoLayerNet(NetworkTests, Checks):
     def loss_without(self, *biases: str) -> float:
         """Return the loss of the network without some of its biases."""
         rest = {name: W * (name not in biases) for name, W in self.weights.items()}
-        return checks.mean_loss(checks.forward(rest, self.X)[2], self.y)
+        return oracle.mean_loss(oracle.forward(rest, self.X)[2], self.y)
 
     def hidden_mistakes(self, name: str) -> dict:
         """Return what mistakes on the way back through the sigmoid give."""

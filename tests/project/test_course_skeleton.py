@@ -10,10 +10,11 @@ import unittest
 import warnings
 from pathlib import Path
 
-from tests import ROOT, InFolder, run_program, write_made_up_data
+from course import HERE, PARTS, without_solutions, write_skeleton, write_solution
+from course.mistakes import MISTAKES, VARIANTS, Patch
+from tests import ROOT, InFolder
 from tests.checks import mnist_batch
-from tests.grading import PARTS, write_skeleton, write_solution
-from tests.grading.mistakes import MISTAKES, VARIANTS, Patch
+from tests.project import run_program, write_made_up_data
 
 # Appended to the skeleton's files: it puts our functions, in the package `ours`, into them.
 FILL = {
@@ -149,19 +150,41 @@ class TestSkeleton(InFolder):
         tests = unittest.defaultTestLoader.loadTestsFromNames(f"tests.test_{p}" for p in PARTS)
         self.assertEqual(len(found), tests.countTestCases() - 3)  # but those of MNIST
         sentences = {message.strip().splitlines()[-1] for message in found.values()}
-        for sentence in sentences:
-            self.assertRegex(sentence, r"NotImplementedError: \S+\.py: complete [\w.]+ \(handout")
-        complete = {re.search(r"\.py: complete (\S+)", sentence)[1] for sentence in sentences}
-        to_complete = {
-            name
+        tasks = [
+            match.groups()
             for file in self.skeleton.rglob("*.py")
-            for name in re.findall(r'NotImplementedError\(\s*"\S+ complete (\S+)', file.read_text())
-        }
-        self.assertEqual(len(to_complete), 14)
-        self.assertEqual(complete, to_complete)
+            for match in re.finditer(
+                r'Error\(\n +"(\S+: complete (\w+) \(handout .*)"', file.read_text()
+            )
+        ]
+        self.assertEqual(len(tasks), 14)
+        self.assertEqual(sentences, {f"NotImplementedError: {sentence}" for sentence, _ in tasks})
+
+    def test_no_solution_reaches_a_student(self):
+        write_skeleton(self.skeleton)
+        for file in (HERE / "skeleton").rglob("*.py"):
+            solutions = re.findall("BEGIN SOLUTION\n(.*?) *# END", file.read_text(), re.DOTALL)
+            written = (self.skeleton / file.relative_to(HERE / "skeleton")).read_text().splitlines()
+            self.assertFalse({*"".join(solutions).splitlines()} & {*written}, file)
+
+    def test_a_mark_that_is_wrong(self):
+        right = (HERE / "skeleton/optimizer/sgd.py").read_text()
+        begin, end = "        # BEGIN SOLUTION\n", "        # END SOLUTION\n"
+        for old, new in (
+            (begin, ""),
+            (end, ""),
+            (begin, begin.lower()),
+            (end, "        # END SOLUTON\n"),
+            (begin, begin + begin),
+            (end, end + begin + end),
+            (begin, f"        self.learning_rate = 1\n{begin}"),
+            (end, f"{end}        self.learning_rate = 1\n"),
+        ):
+            with self.subTest(new), self.assertRaisesRegex(ValueError, "sgd.py: "):
+                without_solutions("sgd.py", right.replace(old, new))
 
     def test_command(self):
-        command = ["-m", "tests.grading", "skeleton", self.skeleton]
+        command = ["-m", "course", "skeleton", self.skeleton]
         done = run_program(*command, cwd=ROOT)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertTrue((self.skeleton / "tests/test_loading.py").exists())
@@ -169,7 +192,7 @@ class TestSkeleton(InFolder):
         (self.skeleton / "main.py").write_text("mine")
         done = run_program(*command, cwd=ROOT)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertRegex(done.stderr, rf"\Atests.grading: {re.escape(str(self.skeleton))}: .*\n\Z")
+        self.assertRegex(done.stderr, rf"\Acourse: {re.escape(str(self.skeleton))}: .*\n\Z")
         self.assertEqual((self.skeleton / "main.py").read_text(), "mine")
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import utils
 from models import SoftmaxRegression
 from optimizer import SGD
-from tests import InFolder, csv_lines, made_up_images, shuffled, write_made_up_data
+from tests import InFolder, csv_lines, made_up_images, shuffled
+from tests.project import write_made_up_data
 
 
 class TestCsv(InFolder):

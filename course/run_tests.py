@@ -1,6 +1,6 @@
 """Run tests against a submission at the other end of a wire; the grader starts this.
 
-    python -m tests.grading.check DESCRIPTOR FOLDER TEST...
+    python -m course.run_tests DESCRIPTOR FOLDER TEST...
 
 FOLDER holds a copy of the submission. The messages of the tests that fail are printed as JSON. Beside
 the tests of the five parts there are those of the handout's rules and of the default configs.
@@ -17,9 +17,9 @@ from collections.abc import Iterator
 import numpy as np
 import yaml
 
-from tests import ROOT, checks
-from tests.grading import HERE, remote
-from tests.grading.remote import ask
+from course import HERE, remote
+from course.remote import ask
+from tests import ROOT, oracle
 
 
 class Messages(unittest.TestResult):
@@ -43,7 +43,7 @@ def main(descriptor: str, folder: str, *names: str) -> None:
     os.chdir(folder)
     result = Messages()
     try:
-        tests = unittest.defaultTestLoader.loadTestsFromNames([f"tests.{name}" for name in names])
+        tests = unittest.defaultTestLoader.loadTestsFromNames(names)
         tests.run(result)
     except RuntimeError as error:  # a module that the tests import
         result.messages.append(str(error)[:1000])
@@ -119,7 +119,7 @@ class TestDefaultConfigs(unittest.TestCase):
             batches = entries("utils:generate_batched_data", images, labels, *order)
             ask("utils:train", epoch, *batches, model, optimizer, False)
         test = np.loadtxt(f"{os.environ['TEST_DATA']}/mnist_test.csv", delimiter=",", dtype="u1")
-        p = checks.forward(dict(model.weights), test[:, 1:] / 255)[2]
+        p = oracle.forward(dict(model.weights), test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == test[:, 0])
         message = f"{accuracy:.4f} of the test images are right; expected at least {lowest}"
         self.assertGreaterEqual(accuracy, lowest, message)

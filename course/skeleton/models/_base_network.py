@@ -48,7 +48,10 @@ class _baseNetwork:
         along it. Then try `np.exp(1000)`. What happens to the fraction when the same constant is
         taken from all scores of a row, and which constant makes every exponent harmless?
         """
-        raise NotImplementedError("models/_base_network.py: complete softmax (handout 2.1 b)")
+        # BEGIN SOLUTION
+        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        # END SOLUTION
 
     def cross_entropy_loss(self, x_pred, y):
         """Measure how badly probabilities fit the labels (handout 2.1 b).
@@ -69,9 +72,9 @@ class _baseNetwork:
         is given two arrays of length N, the rows and the columns. Check by hand: what should a
         network that is sure and right be charged, and one that guesses among ten classes?
         """
-        raise NotImplementedError(
-            "models/_base_network.py: complete cross_entropy_loss (handout 2.1 b)"
-        )
+        # BEGIN SOLUTION
+        return -np.mean(np.log(x_pred[np.arange(len(y)), y]))
+        # END SOLUTION
 
     def compute_accuracy(self, x_pred, y):
         """Return the fraction of images that are classified right (handout 2.1 c).
@@ -91,9 +94,9 @@ class _baseNetwork:
         Hint: a network's answer is its most probable class. What is the mean of an array of truth
         values?
         """
-        raise NotImplementedError(
-            "models/_base_network.py: complete compute_accuracy (handout 2.1 c)"
-        )
+        # BEGIN SOLUTION
+        return np.mean(np.argmax(x_pred, axis=1) == y)
+        # END SOLUTION
 
     def sigmoid(self, X):
         """Return the logistic sigmoid of each element (handout 2.1 a).
@@ -110,7 +113,9 @@ class _baseNetwork:
         Hint: three values to check a formula by are those at 0, far to the left and far to the
         right.
         """
-        raise NotImplementedError("models/_base_network.py: complete sigmoid (handout 2.1 a)")
+        # BEGIN SOLUTION
+        return 1 / (1 + np.exp(-X))
+        # END SOLUTION
 
     def sigmoid_dev(self, x):
         """Return the derivative of the sigmoid at each element (handout 2.1 a).
@@ -127,7 +132,10 @@ class _baseNetwork:
         Hint: derive it on paper, then write it in terms of the sigmoid itself. Where is the curve
         steepest, and how steep is it there?
         """
-        raise NotImplementedError("models/_base_network.py: complete sigmoid_dev (handout 2.1 a)")
+        # BEGIN SOLUTION
+        s = self.sigmoid(x)
+        return s * (1 - s)
+        # END SOLUTION
 
     def ReLU(self, X):
         """Return the rectified linear unit of each element (handout 2.1 a).
@@ -143,7 +151,9 @@ class _baseNetwork:
         Hint: Python's `max` compares two numbers. Which NumPy function compares two arrays,
         element by element?
         """
-        raise NotImplementedError("models/_base_network.py: complete ReLU (handout 2.1 a)")
+        # BEGIN SOLUTION
+        return np.maximum(X, 0)
+        # END SOLUTION
 
     def ReLU_dev(self, X):
         """Return the derivative of ReLU at each element (handout 2.1 a).
@@ -160,4 +170,6 @@ class _baseNetwork:
 
         Hint: draw ReLU. How many different slopes does it have?
         """
-        raise NotImplementedError("models/_base_network.py: complete ReLU_dev (handout 2.1 a)")
+        # BEGIN SOLUTION
+        return np.where(X > 0, 1.0, 0.0)
+        # END SOLUTION

@@ -18,7 +18,8 @@ from models import TwoLayerNet
 from report import __main__ as program
 from report import experiments
 from report.experiments import DEFAULT, change
-from tests import ROOT, InFolder, made_up_images, write_made_up_data
+from tests import ROOT, InFolder, made_up_images
+from tests.project import write_made_up_data
 
 SMALL = change(DEFAULT, batch_size=10, hidden_size=6, epochs=3, learning_rate=2.0, seed=1)
 

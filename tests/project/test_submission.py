@@ -67,8 +67,8 @@ class TestEnvironment(unittest.TestCase):
         conda = {package.replace("-base", "") for package in packages} - {"python>=3.10"}
         for name in (
             "README.md",
-            "tests/grading/skeleton/README.md",
-            "tests/grading/autograder/setup.sh",
+            "course/skeleton/README.md",
+            "course/autograder/setup.sh",
         ):
             text = (ROOT / name).read_text(encoding="utf-8")
             self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', text)), conda, name)

@@ -26,4 +26,8 @@ class SGD(_BaseOptimizer):
         already. Think of what `model.weights` must hold when you are done: a name for a new array
         is not yet an entry of the dictionary.
         """
-        raise NotImplementedError("optimizer/sgd.py: complete SGD.update (handout 3 b)")
+        # BEGIN SOLUTION
+        self.apply_regularization(model)
+        for name in model.weights:
+            model.weights[name] = model.weights[name] - self.learning_rate * model.gradients[name]
+        # END SOLUTION

@@ -24,7 +24,7 @@ class TwoLayerNet(_baseNetwork):
     def forward(self, X, y, mode="train"):
         """Return loss and accuracy of a batch; in mode 'train' also store the gradients.
 
-        Handout 2.2 a. X @ W1 + b1 -> sigmoid -> @ W2 + b2 -> softmax -> cross-entropy.
+        X @ W1 + b1 -> sigmoid -> @ W2 + b2 -> softmax -> cross-entropy (handout 2.2 a).
 
         Parameters
         ----------
@@ -46,6 +46,18 @@ class TwoLayerNet(_baseNetwork):
         gradient. If a gradient has the wrong shape, check the order of its two factors and which
         of them is transposed.
         """
-        raise NotImplementedError(
-            "models/two_layer_nn.py: complete TwoLayerNet.forward (handout 2.2 a)"
-        )
+        # BEGIN SOLUTION
+        z = X @ self.weights["W1"] + self.weights["b1"]
+        hidden = self.sigmoid(z)
+        p = self.softmax(hidden @ self.weights["W2"] + self.weights["b2"])
+        loss = self.cross_entropy_loss(p, y)
+        accuracy = self.compute_accuracy(p, y)
+        if mode == "train":
+            d_logits = (p - np.eye(self.num_classes)[y]) / len(y)
+            d_z = (d_logits @ self.weights["W2"].T) * self.sigmoid_dev(z)
+            self.gradients["W2"] = hidden.T @ d_logits
+            self.gradients["b2"] = d_logits.sum(axis=0)
+            self.gradients["W1"] = X.T @ d_z
+            self.gradients["b1"] = d_z.sum(axis=0)
+        return loss, accuracy
+        # END SOLUTION

@@ -33,6 +33,8 @@ class _BaseOptimizer:
         respect to w? What is the 1/2 there for? How can you tell a bias from a matrix, by its name
         or by its shape?
         """
-        raise NotImplementedError(
-            "optimizer/_base_optimizer.py: complete apply_regularization (handout 3 a)"
-        )
+        # BEGIN SOLUTION
+        for name in model.weights:
+            if name.startswith("W"):
+                model.gradients[name] = model.gradients[name] + self.reg * model.weights[name]
+        # END SOLUTION

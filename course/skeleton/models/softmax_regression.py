@@ -18,7 +18,7 @@ class SoftmaxRegression(_baseNetwork):
     def forward(self, X, y, mode="train"):
         """Return loss and accuracy of a batch; in mode 'train' also store the gradient.
 
-        Handout 2.2 a. X @ W1 -> ReLU -> softmax -> cross-entropy.
+        X @ W1 -> ReLU -> softmax -> cross-entropy (handout 2.2 a).
 
         Parameters
         ----------
@@ -39,6 +39,14 @@ class SoftmaxRegression(_baseNetwork):
         write the shape beside each: through the ReLU element by element, through the product with
         a transposed matrix. The loss is a mean, so each image has a share of 1/N in it: once.
         """
-        raise NotImplementedError(
-            "models/softmax_regression.py: complete SoftmaxRegression.forward (handout 2.2 a)"
-        )
+        # BEGIN SOLUTION
+        z = X @ self.weights["W1"]
+        p = self.softmax(self.ReLU(z))
+        loss = self.cross_entropy_loss(p, y)
+        accuracy = self.compute_accuracy(p, y)
+        if mode == "train":
+            d_logits = (p - np.eye(self.num_classes)[y]) / len(y)
+            d_z = d_logits * self.ReLU_dev(z)
+            self.gradients["W1"] = X.T @ d_z
+        return loss, accuracy
+        # END SOLUTION

@@ -15,14 +15,8 @@ import yaml
 import main
 from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
-from tests import (
-    ROOT,
-    InFolder,
-    made_up_images,
-    run_program,
-    shuffled,
-    write_made_up_data,
-)
+from tests import ROOT, InFolder, made_up_images, shuffled
+from tests.project import run_program, write_made_up_data
 
 TRAIN = {"batch_size": 16, "learning_rate": 0.1, "reg": 0.001, "epochs": 3}
 GOOD = yaml.safe_dump({"Train": TRAIN, "Model": {"type": "TwoLayerNet", "hidden_size": 8}})

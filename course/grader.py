@@ -39,14 +39,14 @@ from pathlib import Path
 
 import yaml
 
+from course import HERE, SHARED, without_solutions
 from tests import ROOT
-from tests.grading import HERE, SHARED
 
 LARGEST = 2**20  # bytes of a file of a submission
 
 
 @dataclasses.dataclass
-class Check:
+class RubricItem:
     """Tests that must all pass to earn points, and the result.
 
     A rule earns no points; breaking it costs `cost` points, or "all". The rule without tests is
@@ -87,18 +87,18 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
-def read_rubric(path: Path) -> tuple[list[Check], list[Check]]:
+def read_rubric(path: Path) -> tuple[list[RubricItem], list[RubricItem]]:
     """Read the rules that are not switched off, and the checks, from a rubric."""
     try:
         rubric = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rules = [Check("rule", **rule) for rule in rubric["rules"] if rule["cost"]]
+        rules = [RubricItem("rule", **rule) for rule in rubric["rules"] if rule["cost"]]
         checks = []
         for entry in rubric["checks"]:
             points = {kind: entry.pop(kind, 0) for kind in ("public", "private")}
             for kind in (kind for kind in points if points[kind]):
                 own = {"points": points[kind], "seed": rubric[f"{kind}_seed"]}
                 visibility = "visible" if kind == "public" else "hidden"
-                checks.append(Check(**entry, **own, visibility=visibility))
+                checks.append(RubricItem(**entry, **own, visibility=visibility))
         return rules, checks
     except (KeyError, TypeError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from None
@@ -157,7 +157,7 @@ def user() -> dict:
     return {}
 
 
-def lay_out(check: Check, files: dict[str, bytes], data: Path, folder: Path) -> None:
+def lay_out(check: RubricItem, files: dict[str, bytes], data: Path, folder: Path) -> None:
     """Put a copy of all that a submission needs into a folder."""
     import matplotlib.font_manager  # which makes its list of fonts if there is none
 
@@ -178,7 +178,7 @@ def lay_out(check: Check, files: dict[str, bytes], data: Path, folder: Path) -> 
             shutil.copy(data / name, folder / "submission" / "data")
 
 
-def start(check: Check, data: Path, folder: Path, output) -> tuple[subprocess.Popen, ...]:
+def start(check: RubricItem, data: Path, folder: Path, output) -> tuple[subprocess.Popen, ...]:
     """Start the process of the tests and that of the submission, and wire them up."""
     project = folder / "submission"
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -187,8 +187,7 @@ def start(check: Check, data: Path, folder: Path, output) -> tuple[subprocess.Po
     ours, theirs = socket.socketpair()
     with ours, theirs:
         tests = popen(
-            [sys.executable, "-m", "tests.grading.check", str(ours.fileno()), project]
-            + check.tests,
+            [sys.executable, "-m", "course.run_tests", str(ours.fileno()), project] + check.tests,
             cwd=ROOT,
             env=environment | {"TEST_SEED": str(check.seed), "TEST_DATA": str(data.resolve())},
             pass_fds=[ours.fileno()],
@@ -219,7 +218,7 @@ def stop_all() -> None:
         tests.kill()
 
 
-def run(check: Check, files: dict[str, bytes], data: Path) -> str:
+def run(check: RubricItem, files: dict[str, bytes], data: Path) -> str:
     """Run a check, record its result, and return the beginning of what was printed."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -275,7 +274,7 @@ def grade(
             "tests": [check.result() for check in rules + checks],
         }
 
-    def run_one(check: Check) -> None:
+    def run_one(check: RubricItem) -> None:
         log(check.title())
         printed = run(check, files, data)
         for rule in rules if printed else ():
@@ -285,7 +284,7 @@ def grade(
                     shown = printed if visible else "not shown"
                     rule.passed, rule.message = False, f"printed in {check.title()}: {shown}"
 
-    def run_all(checks: list[Check]) -> None:
+    def run_all(checks: list[RubricItem]) -> None:
         """Run checks two at a time, first those that may take longest."""
         order = sorted(checks, key=lambda check: -check.seconds)
         with ThreadPoolExecutor(2) as pool:
@@ -314,7 +313,7 @@ def grade(
     return results()
 
 
-def score(rules: list[Check], checks: list[Check]) -> float:
+def score(rules: list[RubricItem], checks: list[RubricItem]) -> float:
     """Return the points of the checks, less the cost of the rules that are broken."""
     costs = [rule.cost for rule in rules if not rule.passed]
     points = sum(check.points for check in checks if check.passed)
@@ -337,9 +336,11 @@ def write_autograder(file: Path) -> None:
     """Write the archive for Gradescope, without solutions: a submission could find them there."""
     files = [ROOT / name for name in SHARED if name.startswith(("configs/", "data/", "tests/"))]
     files += [path for path in HERE.glob("*.py") if path.name != "mistakes.py"]
-    files += [HERE / "rubric.yaml", *(HERE / "skeleton").rglob("*.py")]
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for script in ("setup.sh", "run_autograder"):
             archive.write(HERE / "autograder" / script, script)
-        for path in files:
+        for path in [*files, HERE / "rubric.yaml"]:
             archive.write(path, path.relative_to(ROOT))
+        for path in (HERE / "skeleton").rglob("*.py"):
+            text = without_solutions(path.name, path.read_text())
+            archive.writestr(path.relative_to(ROOT).as_posix(), text)

@@ -49,7 +49,11 @@ def load_mnist_trainval():
     Hint: `load_csv` has done the work on each image. What is left is one number, where to cut, and
     it should follow from the number of images: a small file must be split at 80 %, too.
     """
-    raise NotImplementedError("utils.py: complete load_mnist_trainval (handout 1.1 a)")
+    # BEGIN SOLUTION
+    data, labels = load_csv("./data/mnist_train.csv")
+    split = len(data) * 4 // 5
+    return data[:split], labels[:split], data[split:], labels[split:]
+    # END SOLUTION
 
 
 def load_mnist_test():
@@ -84,7 +88,19 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
     same module. What could you shuffle once that stands for an image and its label?
     `range(0, N, batch_size)` tells where the batches begin; a slice may reach past the end.
     """
-    raise NotImplementedError("utils.py: complete generate_batched_data (handout 1.1 b)")
+    # BEGIN SOLUTION
+    order = list(range(len(data)))
+    if seed is not None:
+        random.seed(seed)
+    if shuffle:
+        random.shuffle(order)
+    batched_data, batched_label = [], []
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        batched_data.append(np.array([data[row] for row in rows]))
+        batched_label.append(np.array([label[row] for row in rows]))
+    return batched_data, batched_label
+    # END SOLUTION
 
 
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
@@ -132,4 +148,17 @@ def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid
     Hint: ask what a reader needs who has not seen the code: which curve is which, and what the
     axes are. Look at the second figure: `plt` draws on into the first until told otherwise.
     """
-    raise NotImplementedError("utils.py: complete plot_curves (handout 4 a)")
+    # BEGIN SOLUTION
+    for name, training, validation in (
+        ("loss", train_loss_history, valid_loss_history),
+        ("accuracy", train_acc_history, valid_acc_history),
+    ):
+        plt.figure()
+        plt.plot(training, label="training")
+        plt.plot(validation, label="validation")
+        plt.xlabel("epoch")
+        plt.ylabel(name)
+        plt.legend()
+        plt.savefig(f"{name}.png")
+        plt.close()
+    # END SOLUTION

@@ -1,4 +1,4 @@
-"""The command line: python -m tests.grading skeleton, grade or autograder."""
+"""The command line: python -m course skeleton, grade or autograder."""
 
 import argparse
 import json
@@ -6,17 +6,17 @@ import signal
 import sys
 from pathlib import Path
 
+from course import HERE, write_skeleton
 from tests import ROOT
-from tests.grading import HERE, write_skeleton
 
 
 def main() -> int:
     """Run a command; return the exit status, 2 for a mistake of the user's."""
-    parser = argparse.ArgumentParser(prog="python -m tests.grading")
+    parser = argparse.ArgumentParser(prog="python -m course")
     commands = parser.add_subparsers(dest="command", required=True)
     skeleton = commands.add_parser("skeleton", help="write the students' skeleton")
     skeleton.add_argument("path", metavar="DIR", type=Path, help="a folder that does not exist")
-    grade = commands.add_parser("grade", help="grade a submission by tests/grading/rubric.yaml")
+    grade = commands.add_parser("grade", help="grade a submission by course/rubric.yaml")
     grade.add_argument("path", metavar="SUBMISSION", type=Path, help="a zip or a folder")
     grade.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
     autograder = commands.add_parser("autograder", help="make the archive for Gradescope")
@@ -29,15 +29,15 @@ def main() -> int:
         elif arguments.command == "grade":
             print_grade(arguments.path, arguments.json)
         else:
-            from tests.grading.grader import write_autograder
+            from course.grader import write_autograder
 
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except OSError as error:
-        print(f"tests.grading: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        print(f"course: {error.filename or ''}: {error.strerror}", file=sys.stderr)
         return 2
     except ValueError as error:
-        print(f"tests.grading: {error}", file=sys.stderr)
+        print(f"course: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -46,7 +46,7 @@ def main() -> int:
 
 def print_grade(submission: Path, json_file: Path | None) -> None:
     """Grade a submission and print a table; the check that is running is shown on the way."""
-    from tests.grading.grader import grade, table  # needs Linux or macOS
+    from course.grader import grade, table  # needs Linux or macOS
 
     def log(line: str) -> None:
         end = "\r" if sys.stderr.isatty() else "\n"

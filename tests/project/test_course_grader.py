@@ -13,12 +13,13 @@ from pathlib import Path
 
 import yaml
 
-from tests import ROOT, InFolder, run_program, write_made_up_data
-from tests.grading import HERE, write_solution
-from tests.grading.mistakes import MISTAKES
+from course import HERE, write_solution
+from course.mistakes import MISTAKES
+from tests import ROOT, InFolder
+from tests.project import run_program, write_made_up_data
 
 if os.name != "nt":
-    from tests.grading.grader import grade, read_submission
+    from course.grader import grade, read_submission
 
 RUBRIC = yaml.safe_load((HERE / "rubric.yaml").read_text())
 # It replaces the machinery of tests; then each function attacks in a way of its own.
@@ -223,7 +224,7 @@ class TestGrader(InFolder):
         self.assertEqual(sum(check["public"] + check.get("private", 0) for check in checks), 100)
         tests = [test for check in [*checks, *RUBRIC["rules"]] for test in check["tests"]]
         loader = unittest.TestLoader()
-        loader.loadTestsFromNames([f"tests.{test}" for test in tests])
+        loader.loadTestsFromNames(tests)
         self.assertEqual(loader.errors, [])
 
 
@@ -234,7 +235,7 @@ class TestAutograder(InFolder):
     def setUp(self):
         super().setUp()
         archive = self.folder / "autograder.zip"
-        done = run_program("-m", "tests.grading", "autograder", archive, cwd=ROOT)
+        done = run_program("-m", "course", "autograder", archive, cwd=ROOT)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.source = self.folder / "autograder" / "source"
         run_program("-m", "zipfile", "-e", archive, self.source)
@@ -246,7 +247,7 @@ class TestAutograder(InFolder):
 
     def test_run(self):
         checks = ("1.1 a load_mnist_trainval, split", "2.1 c", "4", "configs config_two")
-        write_rubric(self.source / "tests/grading/rubric.yaml", checks, rules=["i"])
+        write_rubric(self.source / "course/rubric.yaml", checks, rules=["i"])
         config = self.source / "configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 4"))
         run = Path(shutil.copy(self.source / "run_autograder", self.folder / "autograder"))
@@ -266,7 +267,7 @@ class TestAutograder(InFolder):
         self.assertIn("Score: 13 of 13", output)
 
     def test_stopped(self):
-        write_rubric(self.source / "tests/grading/rubric.yaml", ["2.1 b soft"], ["printed"])
+        write_rubric(self.source / "course/rubric.yaml", ["2.1 b soft"], ["printed"])
         pipe = self.folder / "pipe"
         os.mkfifo(pipe)
         for path in (self.folder, pipe):
@@ -281,7 +282,7 @@ class TestAutograder(InFolder):
             )
         heard = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         self.addCleanup(os.close, heard)
-        command = [sys.executable, "-m", "tests.grading", "grade", "../submission", "--json"]
+        command = [sys.executable, "-m", "course", "grade", "../submission", "--json"]
         with subprocess.Popen(
             [*command, self.json], cwd=self.source, stderr=subprocess.DEVNULL
         ) as grader:
@@ -292,11 +293,11 @@ class TestAutograder(InFolder):
         self.assertEqual((results["score"], len(results["tests"])), (0, 2))
 
     def test_a_submission_that_is_not_there(self):
-        done = run_program("-m", "tests.grading", "grade", "nowhere", cwd=self.source)
+        done = run_program("-m", "course", "grade", "nowhere", cwd=self.source)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertEqual(done.stderr, "tests.grading: nowhere: No such file or directory\n")
+        self.assertEqual(done.stderr, "course: nowhere: No such file or directory\n")
 
     def test_no_solution_is_in_it(self):
         names = {path.name for path in self.source.rglob("*")}
         self.assertIn("rubric.yaml", names)
-        self.assertFalse(names & {"plain", "mistakes.py", "report"})
+        self.assertFalse(names & {"mistakes.py", "report"})

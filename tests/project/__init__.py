@@ -1,0 +1,28 @@
+"""Tests of what is ours alone; what several of them share is here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import csv_lines, made_up_images
+
+
+def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
+    """Write data/mnist_train.csv and data/mnist_test.csv of made-up images into a folder."""
+    (folder / "data").mkdir()
+    for name, count, seed in (("mnist_train.csv", train, 1), ("mnist_test.csv", test, 2)):
+        lines = csv_lines(*made_up_images(count, seed))
+        (folder / "data" / name).write_text("\n".join(lines) + "\n")
+
+
+def run_program(*arguments, cwd: Path | None = None, **options) -> subprocess.CompletedProcess:
+    """Run Python with these arguments, every warning an error, for a minute at most."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        **options,
+    )
