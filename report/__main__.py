@@ -23,13 +23,9 @@ def build(folder: Path) -> None:
     growth = results[experiments.as_text(experiments.GROWTH)]
     single = [dict(zip(experiments.SINGLE_NAMES, run)) for run in experiments.SINGLE_RUNS]
     outcomes = experiments.outcomes(results)
-    summary = {
-        name: [experiments.summarize(outcome) for outcome in settings]
-        for name, settings in outcomes.items()
-    }
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
-    text = json.dumps({"experiments": summary, "growth": growth, "single": single})
+    text = json.dumps({"experiments": outcomes, "growth": growth, "single": single})
     (drawn / "summary.json").write_text(text, encoding="utf-8")
     with matplotlib.rc_context(figures.STYLE):
         for name, figure in figures.draw_all(outcomes, growth["norms"]):
