@@ -21,11 +21,14 @@ def build(folder: Path) -> None:
 
     results = experiments.read_results(folder / "results.jsonl")
     growth = results[experiments.as_text(experiments.GROWTH)]
-    single = [dict(zip(experiments.SINGLE_NAMES, run)) for run in experiments.SINGLE_RUNS]
     outcomes = experiments.outcomes(results)
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
-    text = json.dumps({"experiments": outcomes, "growth": growth, "single": single})
+    summaries = {
+        name: [{key: value for key, value in one.items() if key != "runs"} for one in settings]
+        for name, settings in outcomes.items()
+    }
+    text = json.dumps({"experiments": summaries, "growth": growth})
     (drawn / "summary.json").write_text(text, encoding="utf-8")
     with matplotlib.rc_context(figures.STYLE):
         for name, figure in figures.draw_all(outcomes, growth["norms"]):
