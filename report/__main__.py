@@ -31,7 +31,7 @@ def build(folder: Path) -> None:
     text = json.dumps({"experiments": summaries, "growth": growth})
     (drawn / "summary.json").write_text(text, encoding="utf-8")
     with matplotlib.rc_context(figures.STYLE):
-        for name, figure in figures.draw_all(outcomes, growth["norms"]):
+        for name, figure in figures.draw_all(outcomes):
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
@@ -43,8 +43,7 @@ def build(folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m report", description=__doc__.splitlines()[0])
-    parser.parse_args(arguments)
+    argparse.ArgumentParser("python -m report", description=__doc__).parse_args(arguments)
     try:
         results = experiments.FOLDER / "results.jsonl"
         log = functools.partial(print, flush=True)
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "typst":
             raise
-        print("python -m report: needs typst: python -m pip install typst", file=sys.stderr)
+        print("python -m report: needs typst: python -m pip install typst==0.15.2", file=sys.stderr)
         return 2
     except (OSError, ValueError, RuntimeError) as error:  # TypstError, for one, is a RuntimeError
         print(f"python -m report: {error}", file=sys.stderr)

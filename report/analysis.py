@@ -26,15 +26,10 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
 def measure(
     model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray
 ) -> dict[str, float]:
-    """Return what a model says of its training images, whose labels may be wrong.
+    """Return the fraction of training images for which a model predicts the given label.
 
-    Returns
-    -------
-    dict
-        fitted : fraction of images for which the given label is predicted.
-        fitted_right, fitted_wrong : the same of the rightly and of the wrongly labelled images.
-        true_for_wrong : fraction of the wrongly labelled images for which the true digit is
-        predicted. The last three only if there are wrong labels.
+    Where labels are wrong, also that of the rightly and of the wrongly labelled images, and for how
+    many of the latter it predicts the true digit.
     """
     wrong = given != true
     measured = {"fitted": accuracy(model, images, given)}
@@ -55,17 +50,10 @@ def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
     return np.concatenate(seen)
 
 
-def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: int = 40) -> dict:
-    """Return which images a network misclassifies, and what its hidden units look for.
+def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: int = 28) -> dict:
+    """Return the confusion matrix of a model, digits by predictions, and its worst mistakes.
 
-    Returns
-    -------
-    dict
-        confusion : how many images of a digit (row) were classified as another (column).
-        mistakes : the wrong predictions with the highest probabilities: number of the image,
-        label, prediction, probability, pixels (bytes in base 64).
-        units : incoming weights of the hidden units with the longest outgoing ones, scaled to -127
-        to 127 (signed bytes in base 64).
+    They are the wrong predictions with the highest probabilities; their pixels are in base 64.
     """
     p = probabilities(model, images)
     predicted = p.argmax(axis=1)
@@ -73,9 +61,6 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: i
     np.add.at(confusion, (labels, predicted), 1)
     wrong = np.flatnonzero(predicted != labels)
     most_confident = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:count]
-    lengths = np.linalg.norm(model.weights["W2"], axis=1)
-    units = model.weights["W1"].T[np.argsort(-lengths, kind="stable")][:count]
-    units = np.rint(127 * units / np.abs(units).max(axis=1, keepdims=True)).astype(np.int8)
     return {
         "confusion": confusion.tolist(),
         "mistakes": [
@@ -84,17 +69,11 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: i
                 "label": int(labels[number]),
                 "predicted": int(predicted[number]),
                 "probability": float(p[number].max()),
-                "pixels": encode(images[number]),
+                "pixels": base64.b64encode(images[number].tobytes()).decode("ascii"),
             }
             for number in most_confident
         ],
-        "units": [encode(unit) for unit in units],
     }
-
-
-def encode(pixels: np.ndarray) -> str:
-    """Return bytes in base 64."""
-    return base64.b64encode(pixels.tobytes()).decode("ascii")
 
 
 def growth(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ STYLE = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 10,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": 10,
     "axes.grid": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -25,7 +25,6 @@ STYLE = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "legend.fontsize": 9,
-    "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "svg.hashsalt": "report",  # the same bytes every time
 }
@@ -198,17 +197,6 @@ def gap(outcomes: dict[str, list[dict]]) -> Figure:
     return figure
 
 
-def growth(outcomes: dict[str, list[dict]], predicted: list[float]) -> Figure:
-    """Draw how the norm grows from the initial weights, and how theory says it does."""
-    figure, (axes,) = new_figure(1, 3.7, 3.1)
-    curves(axes, named(outcomes["learning rate"][-1:], "measured"), "norm")
-    color, marker = LIGHT
-    axes.plot(range(1, 7), predicted[:6], color=color, marker=marker, ls="--", label="predicted")
-    logarithmic(axes, "y", (0.3, 1, 3, 10))
-    axes.legend()
-    return figure
-
-
 def mixture(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw by epoch what is predicted for rightly and for wrongly labelled training images."""
     figure, (axes,) = new_figure(1, 4.9, 3.1)
@@ -269,9 +257,7 @@ def new_figure(count: int, width: float, height: float) -> tuple[Figure, list[Ax
     return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
-def draw_all(
-    outcomes: dict[str, list[dict]], predicted: list[float]
-) -> Iterator[tuple[str, Figure]]:
+def draw_all(outcomes: dict[str, list[dict]]) -> Iterator[tuple[str, Figure]]:
     """Yield the figures with their names."""
     for name, (size, *arguments) in panels(outcomes).items():
         figure, all_axes = new_figure(len(arguments), *size)
@@ -280,13 +266,8 @@ def draw_all(
             if number and panel[0] is arguments[number - 1][0]:
                 axes.get_legend().remove()  # the same as in the panel before
         yield name, figure
-    yield "learning-rate-why", faster(outcomes)
-    yield "batch-size-and-rate", batch_size_and_rate(outcomes)
-    yield "gap", gap(outcomes)
-    yield "growth", growth(outcomes, predicted)
-    yield "mixture", mixture(outcomes)
-    yield "memory", memory(outcomes)
-    yield "mistakes", mistakes(outcomes)
+    for draw in (faster, batch_size_and_rate, gap, mixture, memory, mistakes):
+        yield draw.__name__, draw(outcomes)
 
 
 def save(figure: Figure, form: str = "svg") -> bytes:
