@@ -120,8 +120,6 @@ EXPERIMENTS = {
         LONG,
         change(LONG, reg=2e-5),
         change(LONG, reg=0.0),
-        change(LONG, batch_size=16, learning_rate=0.2),
-        change(LONG, batch_size=64),
         change(LONG, hidden_size=128),
     ],
     "gap": vary(LONG, "reg", (0.0, 2e-5, 5e-5, 8e-5, 2e-4, 1e-3)),
