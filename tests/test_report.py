@@ -331,6 +331,21 @@ class TestDocument(unittest.TestCase):
             pixels = np.asarray(axes.images[0].get_array(), np.uint8)
             self.assertEqual(pixels.tobytes(), base64.b64decode(one["pixels"]))
 
+    def test_lines_show_what_their_labels_say(self):
+        labels = self.outcomes["labels"]
+        epoch_5 = {name: labels[2]["history"][name][4] for name in experiments.MEASURED}
+        for figure, number, label, expected in (
+            ("mixture", 0, "rightly labelled: the label", epoch_5["fitted_right"]),
+            ("mixture", 0, "wrongly labelled: the wrong label", epoch_5["fitted_wrong"]),
+            ("mixture", 0, "wrongly labelled: the true digit", epoch_5["true_for_wrong"]),
+            ("memory", 2, "after the last epoch", labels[4]["last_test_accuracy"]),
+            ("memory", 2, "after the best epoch", labels[4]["test_accuracy"]),
+        ):
+            axes = getattr(figures, figure)(self.outcomes).axes[number]
+            artists = dict(zip(*reversed(axes.get_legend_handles_labels())))
+            line = artists[label][0] if figure == "memory" else artists[label]
+            self.assertAlmostEqual(line.get_ydata()[4], 100 * expected["mean"])
+
     def test_the_chosen_setting_looks_the_same_everywhere(self):
         for name, figure in figures.draw_all(self.outcomes):
             for axes in figure.axes:
@@ -352,6 +367,7 @@ class TestDocument(unittest.TestCase):
         path = self.folder / ".build" / "summary.json"
         before = path.read_text()
         self.addCleanup(path.write_text, before)
+        kept = *SMALL.key(), *experiments.MEASURED
         for name in (
             *("learning rate", "regularization", "larger rates", "batch size and rate", "decay"),
             *("long runs", "undone", "images", "labels", "inputs"),
@@ -359,7 +375,7 @@ class TestDocument(unittest.TestCase):
             summary = json.loads(before)
             right = summary["experiments"][name]
             summary["experiments"][name] = [
-                other | {key: one[key] for key in SMALL.key() if key in one}
+                other | {key: one[key] for key in kept if key in one}
                 for one, other in zip(right, reversed(right))
             ]
             path.write_text(json.dumps(summary))
