@@ -17,9 +17,7 @@ def weight_norm(model: TwoLayerNet) -> float:
 
 def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> float:
     """Return the accuracy of a model on images (N, 784) as bytes, in batches as `main.run` does."""
-    batches = utils.generate_batched_data(
-        images, labels, batch_size=500, lazy=True, dtype=model.dtype
-    )
+    batches = utils.generate_batched_data(images, labels, 500, lazy=True, dtype=model.dtype)
     return utils.evaluate(*batches, model, debug=False)[1]
 
 

@@ -122,7 +122,7 @@ EXPERIMENTS = {
         change(LONG, reg=0.0),
         change(LONG, hidden_size=128),
     ],
-    "gap": vary(LONG, "reg", (0.0, 2e-5, 5e-5, 8e-5, 1e-3)),
+    "gap": vary(LONG, "reg", (2e-5, 5e-5, 8e-5, 1e-3)),
     # As many updates on fewer images.
     "images": [change(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
     "labels": [

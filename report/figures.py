@@ -60,10 +60,7 @@ def looks(settings: list[dict]) -> list[tuple[str, str]]:
 
 
 def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=False) -> None:
-    """Draw histories of named settings: the mean of the seeds, and a band from least to most.
-
-    A panel with its legend beside it has too many lines for bands.
-    """
+    """Draw histories of named settings: the mean of the seeds, and a band where there is room."""
     solid, dashed, label = KINDS[kind]
     for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
         for history, dash in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
@@ -72,8 +69,8 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=Fal
             x, every = np.arange(1, values.shape[1] + 1), max(1, values.shape[1] // 8)
             style = {"label": name} if dash == "-" else {"markerfacecolor": "white"}
             style |= {"color": look[0], "marker": look[1], "markevery": (number % every, every)}
-            size = 7 if look == CHOSEN else 4
-            axes.plot(x, values.mean(axis=0), linestyle=dash, markersize=size, **style)
+            style |= {"markersize": 7, "linewidth": 1.8} if look == CHOSEN else {}
+            axes.plot(x, values.mean(axis=0), linestyle=dash, **style)
             if not beside:
                 band = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(x, *band, color=look[0], alpha=0.2, linewidth=0)
@@ -153,7 +150,8 @@ def faster(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw norms, the effect of λ at a large rate, and accuracy against the rate."""
     figure, (norm, decay, rate) = new_figure(3, 3.1, 2.2)
     rates = outcomes["learning rate"]
-    curves(norm, named(rates, "η = {learning_rate:g}"), "norm", (-0.5, 22))
+    curves(norm, named(rates, "η = {learning_rate:g}"), "norm", (-0.5, 29))
+    norm.legend(ncols=2, loc="upper center")
     pair = named([rates[0], *outcomes["less decay"]], "λ = {reg:g}")
     curves(decay, pair, "accuracy", (89, 98.5), "η = 1")
     settings = [*reversed(rates), *outcomes["larger rates"]]
@@ -185,8 +183,9 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
 def gap(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw training and validation accuracy against λ and against the number of images."""
     figure, both = new_figure(2, 3.7, 2.9)
-    for axes, name, shown in zip(both, ("gap", "images"), ("reg", "images")):
-        settings = outcomes[name]
+    without = [one for one in outcomes["fresh seeds"] if one["reg"] == 0]
+    drawn = (without + outcomes["gap"], "reg"), (outcomes["images"], "images")
+    for axes, (settings, shown) in zip(both, drawn):
         for part, look, label in (("train", DARK, "training"), ("valid", LIGHT, "validation")):
             points(axes, range(len(settings)), settings, part, look, label)
         axes.set(ylabel="accuracy (%)", ylim=(94, 100.4), xticks=range(len(settings)))
@@ -263,8 +262,8 @@ def draw_all(outcomes: dict[str, list[dict]]) -> Iterator[tuple[str, Figure]]:
         figure, all_axes = new_figure(len(arguments), *size)
         for number, (axes, panel) in enumerate(zip(all_axes, arguments)):
             curves(axes, *panel)
-            if number and panel[0] is arguments[number - 1][0]:
-                axes.get_legend().remove()  # the same as in the panel before
+            if number != 1 and panel[0] is arguments[1 % len(arguments)][0] and len(arguments) > 1:
+                axes.get_legend().remove()  # the same as in the second panel
         yield name, figure
     for draw in (faster, batch_size_and_rate, gap, mixture, memory, mistakes):
         yield draw.__name__, draw(outcomes)
