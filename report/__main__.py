@@ -6,8 +6,12 @@ Where all results are there, as in a fresh clone, nothing is trained, and it tak
 import argparse
 import functools
 import json
+import os
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # the backend of a notebook may not be installed here
 
 import matplotlib
 
@@ -24,17 +28,14 @@ def build(folder: Path) -> None:
     outcomes = experiments.outcomes(results)
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
-    summaries = {
-        name: [{key: value for key, value in one.items() if key != "runs"} for one in settings]
-        for name, settings in outcomes.items()
-    }
-    text = json.dumps({"experiments": summaries, "growth": growth})
-    (drawn / "summary.json").write_text(text, encoding="utf-8")
     with matplotlib.rc_context(figures.STYLE):
         for name, figure in figures.draw_all(outcomes):
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
+    told = {name: [one | {"runs": None} for one in of] for name, of in outcomes.items()}
+    summary = json.dumps({"experiments": told, "growth": growth})
+    (drawn / "summary.json").write_text(summary, encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.
         pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)

@@ -247,7 +247,8 @@ def refuse(constant: str) -> None:
 def check(result: dict) -> None:
     """Raise a ValueError unless a run's result is complete and agrees with itself."""
     run = result["run"]
-    for name in (*HISTORIES, "weight_norm", *(["fitted"] if "measured" in run else [])):
+    measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
+    for name in (*HISTORIES, "weight_norm", *measured):
         if len(result[name]) != run["epochs"]:
             raise ValueError(f"{name} has {len(result[name])} values for {run['epochs']} epochs")
     best = 1 + int(np.argmax(result["valid_accuracy"]))
