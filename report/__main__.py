@@ -6,8 +6,12 @@ Where all results are there, as in a fresh clone, nothing is trained, and it tak
 import argparse
 import functools
 import json
+import os
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # the backend of a notebook may not be installed here
 
 import matplotlib
 
@@ -21,21 +25,17 @@ def build(folder: Path) -> None:
 
     results = experiments.read_results(folder / "results.jsonl")
     growth = results[experiments.as_text(experiments.GROWTH)]
-    single = [dict(zip(experiments.SINGLE_NAMES, run)) for run in experiments.SINGLE_RUNS]
     outcomes = experiments.outcomes(results)
-    summary = {
-        name: [experiments.summarize(outcome) for outcome in settings]
-        for name, settings in outcomes.items()
-    }
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
-    text = json.dumps({"experiments": summary, "growth": growth, "single": single})
-    (drawn / "summary.json").write_text(text, encoding="utf-8")
     with matplotlib.rc_context(figures.STYLE):
-        for name, figure in figures.draw_all(outcomes, growth["norms"]):
+        for name, figure in figures.draw_all(outcomes):
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
+    told = {name: [one | {"runs": None} for one in of] for name, of in outcomes.items()}
+    summary = json.dumps({"experiments": told, "growth": growth})
+    (drawn / "summary.json").write_text(summary, encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.
         pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)
@@ -44,8 +44,7 @@ def build(folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m report", description=__doc__.splitlines()[0])
-    parser.parse_args(arguments)
+    argparse.ArgumentParser("python -m report", description=__doc__).parse_args(arguments)
     try:
         results = experiments.FOLDER / "results.jsonl"
         log = functools.partial(print, flush=True)
@@ -54,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "typst":
             raise
-        print("python -m report: needs typst: python -m pip install typst", file=sys.stderr)
+        print("python -m report: needs typst: python -m pip install typst==0.15.2", file=sys.stderr)
         return 2
     except (OSError, ValueError, RuntimeError) as error:  # TypstError, for one, is a RuntimeError
         print(f"python -m report: {error}", file=sys.stderr)

@@ -4,7 +4,6 @@ An experiment is a list of settings, and each setting is run with every seed of 
 one line of results.jsonl, so a run that is done is never repeated.
 """
 
-import base64
 import dataclasses
 import functools
 import json
@@ -19,11 +18,13 @@ from pathlib import Path
 import numpy as np
 
 import main
-import utils
 from models import TwoLayerNet
+from report import analysis
 
 SEEDS = (1, 2, 3)  # of the order of the images; the initial weights are always the same
+FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice used them
 HISTORIES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")  # of main.Result
+MEASURED = ("fitted", "fitted_right", "fitted_wrong", "true_for_wrong")  # of analysis.measure
 VARIED = ("hidden_size", "batch_size", "learning_rate", "reg", "epochs")
 FOLDER = Path(__file__).parent
 
@@ -39,19 +40,15 @@ class Setting:
     inputs: str = "images"  # or "shuffled pixels", "random pixels", "Gaussian noise"
     corrupted: float = 0.0  # fraction of the training labels that are drawn at random
     tested: bool = False  # whether the test set is used
-    examined: bool = False  # whether mistakes and hidden units of the best model are kept
+    examined: bool = False  # whether confusions and mistakes of the best model are kept
+    measured: bool = False  # whether its training images are classified after every epoch
 
     def key(self) -> dict:
         """Return what identifies the result of this run."""
-        own = ("images", "inputs", "corrupted", "tested", "examined")
+        own = ["images", "inputs", "corrupted", "tested", "examined"]
+        own += ["measured"] if self.measured else []
         key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
         return key | {name: getattr(self, name) for name in own}
-
-    def work(self) -> float:
-        """Estimate how long a run takes, in arbitrary units."""
-        config = self.config
-        per_image = 1 + 6 / config.batch_size  # an update costs as much as some six images
-        return config.epochs * (self.images * per_image + 6_000) * (30 + config.hidden_size)
 
 
 def change(base: Setting, **changes) -> Setting:
@@ -67,30 +64,12 @@ def vary(base: Setting, name: str, values: Iterable) -> list[Setting]:
 
 # Section 5 of the handout: one thing is changed, the rest is as in config_exp.yaml.
 GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
-DEFAULT = Setting(dataclasses.replace(GIVEN, momentum=None, debug=False), tested=True)
-
-# Single runs that showed where to search. They had one seed, and are not run again.
-SINGLE_NAMES = (*VARIED, "best_epoch", "valid_accuracy")
-SINGLE_RUNS = (
-    (800, 32, 0.4, 3e-05, 30, 30, 0.979),
-    (800, 128, 1.6, 3e-05, 30, 29, 0.9563),
-    (800, 128, 3.0, 3e-05, 30, 26, 0.9553),
-    (800, 64, 1.0, 5e-05, 30, 29, 0.9732),
-    (800, 64, 0.3, 5e-05, 30, 30, 0.9732),
-    (800, 16, 0.2, 5e-05, 30, 30, 0.9788),
-    (400, 8, 0.1, 5e-05, 30, 30, 0.9785),
-    (400, 8, 0.2, 5e-05, 30, 20, 0.9796),
-    (800, 8, 0.05, 5e-05, 30, 29, 0.9763),
-    (800, 8, 0.1, 5e-05, 30, 26, 0.978),
-    (400, 4, 0.1, 5e-05, 20, 20, 0.9784),
-    (400, 8, 0.2, 0.0001, 40, 20, 0.9791),
-    (400, 8, 0.5, 5e-05, 40, 40, 0.978),
-    (400, 16, 0.4, 0.0001, 40, 38, 0.979),
-    (400, 8, 0.3, 0.0002, 40, 20, 0.9746),
-)
+PLAIN = dataclasses.replace(GIVEN, momentum=None, debug=False)
+DEFAULT = Setting(PLAIN, tested=True, measured=True)
+UNTESTED = change(DEFAULT, tested=False)
 
 # The search never sees the test set. float32 takes half the time of float64.
-FAST = change(DEFAULT, dtype="float32", reg=5e-5, tested=False)
+FAST = change(UNTESTED, dtype="float32", reg=5e-5, measured=False)
 SHORT = change(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
 LONG = change(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
 SEARCH = {
@@ -118,6 +97,8 @@ SEARCH = {
     ],
 }
 
+CHOSEN = change(LONG, tested=True, examined=True, measured=True)
+
 # Zhang et al. (2017): few images, so that random labels can be learned, and no regularization.
 MEMORY = change(FAST, batch_size=8, learning_rate=0.3, hidden_size=400, reg=0.0, images=5_000)
 FITTED = change(MEMORY, epochs=170, tested=True)
@@ -126,30 +107,41 @@ EXPERIMENTS = {
     "learning rate": vary(DEFAULT, "learning_rate", (1.0, 0.1, 0.05, 0.01)),
     "regularization": vary(DEFAULT, "reg", (1.0, 0.1, 0.01, 0.001, 0.0001)),
     "less decay": [change(DEFAULT, learning_rate=1.0, reg=0.0001)],
+    "larger rates": vary(UNTESTED, "learning_rate", (2.0, 4.0, 8.0, 16.0, 32.0)),
+    "no decay": [change(UNTESTED, reg=0.0)],
     **SEARCH,
-    "chosen": [change(LONG, tested=True, examined=True)],  # report.typ checks that it is the best
+    "chosen": [CHOSEN],  # report.typ checks that it is the best
     "undone": [
         change(LONG, **{name: getattr(GIVEN, name)})
         for name in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
     ],
+    "fresh seeds": [
+        change(UNTESTED, measured=False),
+        LONG,
+        change(LONG, reg=2e-5),
+        change(LONG, reg=0.0),
+        change(LONG, hidden_size=128),
+    ],
+    "gap": vary(LONG, "reg", (2e-5, 5e-5, 8e-5, 1e-3)),
     # As many updates on fewer images.
     "images": [change(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
-    "labels": vary(FITTED, "corrupted", (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)),
+    "labels": [
+        change(FITTED, corrupted=share, measured=share == 0.4)
+        for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    ],
     "inputs": vary(FITTED, "inputs", ("shuffled pixels", "random pixels", "Gaussian noise")),
-    # The ends of "labels" with the same seeds: the same epochs to fit, no further evidence.
-    "longer": vary(change(MEMORY, epochs=220), "corrupted", (0.0, 1.0)),
 }
 
 
-def seeded(setting: Setting) -> list[Setting]:
-    """Return the runs of a setting, one per seed."""
-    return vary(setting, "seed", SEEDS)
+def runs(name: str) -> list[list[Setting]]:
+    """Return the settings of an experiment, each as its runs, one per seed."""
+    seeds = FRESH_SEEDS if name == "fresh seeds" else SEEDS
+    return [vary(setting, "seed", seeds) for setting in EXPERIMENTS[name]]
 
 
 def all_runs() -> list[Setting]:
     """Return every run once."""
-    settings = [setting for experiment in EXPERIMENTS.values() for setting in experiment]
-    return list(dict.fromkeys(run for setting in settings for run in seeded(setting)))
+    return list(dict.fromkeys(run for name in EXPERIMENTS for of in runs(name) for run in of))
 
 
 # How it is run
@@ -182,12 +174,15 @@ def to_bytes(pixels: np.ndarray) -> np.ndarray:
 
 def execute(setting: Setting, data: main.Data) -> dict:
     """Train, validate and test as a setting says; return what is kept of it."""
+    true_labels = data.train[1][: setting.images]
     data = corrupt(data, setting)
-    norms, models = [], []
+    norms, models, measured = [], [], []
 
     def after_epoch(model: TwoLayerNet) -> None:
-        norms.append(weight_norm(model))
+        norms.append(analysis.weight_norm(model))
         models.append(model)
+        if setting.measured:
+            measured.append(analysis.measure(model, *data.train, true_labels))
 
     started = time.perf_counter()
     result = main.run(setting.config, data, after_epoch=after_epoch)
@@ -196,102 +191,15 @@ def execute(setting: Setting, data: main.Data) -> dict:
     seconds = round(time.perf_counter() - started, 1)
     kept = {name: getattr(result, name) for name in (*HISTORIES, "best_epoch", "test_accuracy")}
     kept |= {"weight_norm": norms, "seconds": seconds}
+    kept |= {name: [epoch[name] for epoch in measured] for name in (measured or [{}])[0]}
     if setting.examined:
-        kept |= examine(result.best_model, *data.test)
+        kept |= analysis.examine(result.best_model, *data.test)
     if setting.images == MEMORY.images and setting.tested:
-        images, labels = data.test
-        right = probabilities(models[-1], images).argmax(axis=1) == labels
         kept |= {
-            "last_test_accuracy": float(right.mean()),
-            "growth": float(growth(*data.train)[1][0]),
+            "last_test_accuracy": analysis.accuracy(models[-1], *data.test),
+            "growth": float(analysis.growth(*data.train)[1][0]),
         }
     return kept
-
-
-def weight_norm(model: TwoLayerNet) -> float:
-    """Return the root of the sum of the squares of all weights, biases left out."""
-    return sum(float((W**2).sum()) for W in model.weights.values() if W.ndim == 2) ** 0.5
-
-
-def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
-    """Return the class probabilities (N, 10) for images (N, 784) as bytes."""
-    W1, b1, W2, b2 = (model.weights[name] for name in ("W1", "b1", "W2", "b2"))
-    return model.softmax(model.sigmoid(images / 255 @ W1 + b1) @ W2 + b2)
-
-
-def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: int = 40) -> dict:
-    """Return what a network gets wrong, and what its hidden units look for.
-
-    Returns
-    -------
-    dict
-        confusion : how many images of a digit (row) were read as another (column).
-        mistakes : the wrong answers with the highest probabilities: number of the image, label,
-        prediction, probability, pixels (bytes in base 64).
-        units : incoming weights of the hidden units with the longest outgoing ones, scaled to -127
-        to 127 (signed bytes in base 64).
-    """
-    p = probabilities(model, images)
-    read_as = p.argmax(axis=1)
-    confusion = np.zeros((10, 10), dtype=int)
-    np.add.at(confusion, (labels, read_as), 1)
-    wrong = np.flatnonzero(read_as != labels)
-    surest = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:count]
-    lengths = np.linalg.norm(model.weights["W2"], axis=1)
-    units = model.weights["W1"].T[np.argsort(-lengths, kind="stable")][:count]
-    units = np.rint(127 * units / np.abs(units).max(axis=1, keepdims=True)).astype(np.int8)
-    return {
-        "confusion": confusion.tolist(),
-        "mistakes": [
-            {
-                "image": int(number),
-                "label": int(labels[number]),
-                "read_as": int(read_as[number]),
-                "probability": float(p[number].max()),
-                "pixels": encode(images[number]),
-            }
-            for number in surest
-        ],
-        "units": [encode(unit) for unit in units],
-    }
-
-
-def encode(pixels: np.ndarray) -> str:
-    """Return bytes in base 64."""
-    return base64.b64encode(pixels.tobytes()).decode("ascii")
-
-
-def growth(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return in which directions, and how fast, a two-layer network leaves zero weights.
-
-    The singular value decomposition of M / 4, M = 1/N sum_n x_n (onehot(y_n) - f)^T, where f are
-    the frequencies of the classes. The singular values are the rates, per unit of learning rate x
-    updates; report.typ derives them.
-    """
-    targets = np.eye(10)[labels]
-    residuals = targets - targets.mean(axis=0)
-    return np.linalg.svd((images / 255).T @ residuals / len(labels) / 4, full_matrices=False)
-
-
-def predict_norms(setting: Setting, data: main.Data) -> dict:
-    """Return the rates of growth, and the weight norm that they predict after each epoch.
-
-    Along singular vectors, the weights a of the first layer and b of the second follow
-    a' = rate b - reg a and b' = rate a - reg b, while both are small; all other weights decay.
-    """
-    directions, rates, classes = growth(*data.train)
-    config, weights = setting.config, main.build_model(setting.config).weights
-    # The mean over the hidden units acts as a bias, and does not grow.
-    W1, W2 = weights["W1"], weights["W2"] - weights["W2"].mean(axis=0)
-    W1 = W1 - W1.mean(axis=1, keepdims=True)
-    a, b = directions.T @ W1, classes @ W2.T
-    updates = len(data.train[1]) / config.batch_size * np.arange(1, config.epochs + 1)
-    age = config.learning_rate * updates
-    rising, falling = (np.exp(2 * np.outer(age, sign * rates)) for sign in (1, -1))
-    squares = (rising @ ((a + b) ** 2).sum(axis=1) + falling @ ((a - b) ** 2).sum(axis=1)) / 2
-    squares += sum((weights[name] ** 2).sum() for name in ("W1", "W2")) - (a**2 + b**2).sum()
-    norms = np.exp(-config.reg * age) * np.sqrt(squares)
-    return {"rates": rates.tolist(), "norms": norms.tolist()}
 
 
 # Where the results are kept
@@ -305,52 +213,82 @@ def as_text(key: dict | str) -> str:
 
 
 def read_results(path: Path) -> dict[str, dict]:
-    """Return the results by key; a line that was cut is left out."""
-    results = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    """Return the results by key.
+
+    Raises a ValueError that names the line if one is cut, repeats a run, or contradicts itself.
+    """
+    results, numbers = {}, {}
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    for number, line in enumerate(lines, start=1):
         try:
-            result = json.loads(line)
-        except ValueError:
-            continue
-        results[as_text(result["run"])] = result
+            if not line.endswith("}\n"):
+                raise ValueError("the line is cut")
+            result = json.loads(line, parse_constant=refuse)
+            key = as_text(result["run"])
+            if key in results:
+                raise ValueError(f"a second result of the run in line {numbers[key]}")
+            if result["run"] != GROWTH:
+                check(result)
+        except (ValueError, KeyError, TypeError) as error:
+            problem = f"{error} is missing" if isinstance(error, KeyError) else error
+            if isinstance(error, json.JSONDecodeError):
+                problem = "not valid JSON"
+            hint = "delete the line to repeat its run"
+            raise ValueError(f"{path.name}, line {number}: {problem}; {hint}") from None
+        results[key], numbers[key] = result, number
     return results
 
 
-def run_missing(path: Path, runs: list[Setting], log: Callable[[str], None] = print) -> None:
+def refuse(constant: str) -> None:
+    """Refuse NaN and the infinities, which Python's parser accepts."""
+    raise ValueError(f"found {constant}; expected a number")
+
+
+def check(result: dict) -> None:
+    """Raise a ValueError unless a run's result is complete and agrees with itself."""
+    run = result["run"]
+    measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
+    for name in (*HISTORIES, "weight_norm", *measured):
+        if len(result[name]) != run["epochs"]:
+            raise ValueError(f"{name} has {len(result[name])} values for {run['epochs']} epochs")
+    best = 1 + int(np.argmax(result["valid_accuracy"]))
+    if result["best_epoch"] != best:
+        raise ValueError(f"best_epoch is {result['best_epoch']}, but epoch {best} validates best")
+    if run["examined"]:
+        confusion = np.array(result["confusion"])
+        found, expected = confusion.trace() / confusion.sum(), result["test_accuracy"]
+        if abs(found - expected) > 1e-9:
+            raise ValueError(f"test_accuracy is {expected}, but the confusion matrix says {found}")
+
+
+def run_missing(path: Path, wanted: list[Setting], log: Callable[[str], None] = print) -> None:
     """Do the runs that have no result yet, one per core at a time, and append their results."""
     kept = read_results(path)
-    missing = [run for run in runs if as_text(run.key()) not in kept]
+    missing = [run for run in wanted if as_text(run.key()) not in kept]
     if not missing and as_text(GROWTH) in kept:
         return
     data = main.load_data()  # here, a mistake in the data is reported once
-    lines = [json.dumps(result) + "\n" for result in kept.values()]
-    utils.write_whole(path, "".join(lines).encode())  # without a line that was cut
 
     def keep(result: dict) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(result) + "\n")
 
     if as_text(GROWTH) not in kept:
-        keep({"run": GROWTH, **predict_norms(EXPERIMENTS["learning rate"][-1], data)})
-    missing.sort(key=Setting.work, reverse=True)  # so that no core waits for a long last run
+        slow = EXPERIMENTS["learning rate"][-1].config
+        keep({"run": GROWTH, **analysis.predict_norms(slow, *data.train)})
+    # The longest first, so that no core waits for a long last run.
+    missing.sort(key=lambda run: -run.images * run.config.epochs * run.config.hidden_size)
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # of each process
-    started, done, total = time.monotonic(), 0.0, sum(run.work() for run in missing)
-    with multiprocessing.get_context("spawn").Pool(initializer=ignore_ctrl_c) as pool:
-        for number, (run, result) in enumerate(pool.imap_unordered(do, missing), start=1):
+    ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent answers it
+    with multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool:
+        for number, result in enumerate(pool.imap_unordered(do, missing), start=1):
             keep(result)
-            done += run.work()
-            left = (time.monotonic() - started) * (total - done) / done / 60
-            log(f"[{number}/{len(missing)}] {result['run']}: about {left:.0f} min left")
+            log(f"[{number}/{len(missing)}] {result['run']}")
 
 
-def ignore_ctrl_c() -> None:
-    """Leave Ctrl-C to the parent process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def do(run: Setting) -> tuple[Setting, dict]:
+def do(run: Setting) -> dict:
     """Execute a run in a process of the pool."""
-    return run, {"run": run.key(), **execute(run, cached_data())}
+    return {"run": run.key(), **execute(run, cached_data())}
 
 
 cached_data = functools.cache(main.load_data)
@@ -359,13 +297,12 @@ cached_data = functools.cache(main.load_data)
 
 
 def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
-    """Return the settings of each experiment: their keys, and under "runs" a result per seed."""
+    """Return a summary of each setting of each experiment, with its results under "runs"."""
 
-    def outcome(setting: Setting) -> dict:
-        runs = [results[as_text(run.key())] for run in seeded(setting)]
-        return setting.key() | {"runs": runs}
+    def outcome(seeds: list[Setting]) -> dict:
+        return summarize(seeds[0].key(), [results[as_text(run.key())] for run in seeds])
 
-    return {name: [outcome(one) for one in settings] for name, settings in EXPERIMENTS.items()}
+    return {name: [outcome(seeds) for seeds in runs(name)] for name in EXPERIMENTS}
 
 
 def sample(values: Iterable[float]) -> dict:
@@ -376,32 +313,38 @@ def sample(values: Iterable[float]) -> dict:
     return {"values": values, "mean": mean, "spread": spread, "percent": text}
 
 
-def summarize(outcome: dict) -> dict:
-    """Return what the report says of a setting.
+def summarize(key: dict, seeds: list[dict]) -> dict:
+    """Return what the report says of a setting, from the result of each seed.
 
     Accuracies are those of the epoch with the best validation accuracy; "fit" is the first epoch
-    with more than 99 % in training, null where a seed has none.
+    with more than 99 % in training, and is left out if a seed has none.
     """
-    runs = outcome["runs"]
-    summary = {name: value for name, value in outcome.items() if name != "runs"} | {
+
+    def of(name: str, epochs: list[int]) -> dict:
+        return sample(run[name][epoch - 1] for run, epoch in zip(seeds, epochs))
+
+    best = [run["best_epoch"] for run in seeds]
+    summary = key | {
+        "runs": seeds,
         "history": {
-            name: [sample(epoch) for epoch in zip(*(run[name] for run in runs))]
-            for name in (*HISTORIES, "weight_norm")
+            name: [sample(epoch) for epoch in zip(*(run[name] for run in seeds))]
+            for name in (*HISTORIES, "weight_norm", *MEASURED)
+            if name in seeds[0]
         },
-        "best_epoch": sample(run["best_epoch"] for run in runs),
-        "train": sample(run["train_accuracy"][run["best_epoch"] - 1] for run in runs),
-        "valid": sample(run["valid_accuracy"][run["best_epoch"] - 1] for run in runs),
-        "seconds": sum(run["seconds"] for run in runs),
-        "rises": float(np.mean([np.diff(run["valid_loss"]) > 0 for run in runs])),
-        "fit": None,
+        "best_epoch": sample(best),
+        "train": of("train_accuracy", best),
+        "valid": of("valid_accuracy", best),
+        "seconds": sum(run["seconds"] for run in seeds),
     }
+    for name in MEASURED:
+        if name in seeds[0]:
+            summary[name] = of(name, best)
     for name in ("test_accuracy", "last_test_accuracy", "growth"):
-        if runs[0].get(name) is not None:
-            summary[name] = sample(run[name] for run in runs)
-    if all(max(run["train_accuracy"]) > 0.99 for run in runs):
-        epochs = [int(np.argmax(np.array(run["train_accuracy"]) > 0.99)) + 1 for run in runs]
-        summary["fit"] = sample(epochs)
-        summary["fit_norm"] = sample(r["weight_norm"][n - 1] for r, n in zip(runs, epochs))
-    if outcome["examined"]:
-        summary["confusion"] = [run["confusion"] for run in runs]
+        if seeds[0].get(name) is not None:
+            summary[name] = sample(run[name] for run in seeds)
+    if all(max(run["train_accuracy"]) > 0.99 for run in seeds):
+        fit = [1 + int(np.argmax(np.array(run["train_accuracy"]) > 0.99)) for run in seeds]
+        summary |= {"fit": sample(fit), "fit_norm": of("weight_norm", fit)}
+    if key["examined"]:
+        summary["confusion"] = [run["confusion"] for run in seeds]
     return summary

@@ -2,33 +2,38 @@
 
 import base64
 import io
+import itertools
 from collections.abc import Iterator
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from report import experiments
+
 STYLE = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 10,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": 10,
     "axes.grid": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.prop_cycle": matplotlib.cycler(
-        color=["#1f4e79", "#d2691e", "#3aa876", "#7b3f98", "#222222", "#c9a800"]
-    ),
     "grid.color": "#e4e4e4",
-    "lines.linewidth": 1.4,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
     "legend.fontsize": 9,
-    "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "svg.hashsalt": "report",  # the same bytes every time
 }
+
+# Colours from dark to light and a marker for each, so that lines differ in grey, too. The chosen
+# and the default setting look the same in every figure.
+CHOSEN, DEFAULT = ("#c8102e", "*"), ("#111111", "s")
+LINES = tuple(zip(["#08306b", "#8856a7", "#3a8fb7", "#5cb85c", "#f0a030", "#8c8c8c"], "o^DvPX"))
+DARK, MIDDLE, LIGHT = LINES[0], LINES[2], LINES[4]
 
 # For each kind of panel: the histories in solid and in dashed lines, and the label of the axis.
 KINDS = {
@@ -39,193 +44,234 @@ KINDS = {
     "norm": ("weight_norm", None, "norm of the weights"),
 }
 
-# Inches of a panel, where figures share a page with much text.
-SIZES = {
-    "learning-rate-why": (2.6, 4.4),
-    "regularization": (3.3, 2.9),
-    "norm": (4.4, 4.2),
-    "one-thing": (3.5, 2.1),
-    "long-runs": (4.9, 2.4),
-    "images": (4.5, 4.5),
-    "undone": (4.5, 4.5),
-}
+
+def looks(settings: list[dict]) -> list[tuple[str, str]]:
+    """Return the colour and the marker of each setting."""
+
+    def varied(key: dict) -> list:
+        return [key[name] for name in (*experiments.VARIED, "images")]
+
+    chosen, default = (varied(one.key()) for one in (experiments.CHOSEN, experiments.DEFAULT))
+    others = itertools.cycle(LINES)
+    return [
+        CHOSEN if varied(one) == chosen else DEFAULT if varied(one) == default else next(others)
+        for one in settings
+    ]
 
 
-def curves(
-    axes: Axes, lines: dict, kind: str, limits=None, title="", against="epoch", crowded=False
-) -> None:
-    """Draw histories of named outcomes: the mean of the seeds, and a band from least to most.
-
-    A crowded panel has no bands, and its legend beside it.
-    """
+def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=False) -> None:
+    """Draw histories of named settings: the mean of the seeds, and a band where there is room."""
     solid, dashed, label = KINDS[kind]
-    for number, (name, outcome) in enumerate(lines.items()):
-        for history, line in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
-            values = np.array([run[history] for run in outcome["runs"]])
+    for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
+        for history, dash in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
+            values = np.array([run[history] for run in lines[name]["runs"]])
             values = 100 * values if "%" in label else values
-            x = np.arange(1, values.shape[1] + 1)
-            x = x * outcome["images"] / outcome["batch_size"] if against == "updates" else x
-            style = {"color": f"C{number}", "linestyle": line}
-            if line == "-":  # markers, so that a print without colours can be read
-                every = max(1, len(x) // 8)
-                style |= {"label": name, "marker": "os^Dvx"[number], "markevery": (number, every)}
-            axes.plot(x, values.mean(axis=0), markersize=3.5, **style)
-            if not crowded:
+            x, every = np.arange(1, values.shape[1] + 1), max(1, values.shape[1] // 8)
+            style = {"label": name} if dash == "-" else {"markerfacecolor": "white"}
+            style |= {"color": look[0], "marker": look[1], "markevery": (number % every, every)}
+            style |= {"markersize": 7, "linewidth": 1.8} if look == CHOSEN else {}
+            axes.plot(x, values.mean(axis=0), linestyle=dash, **style)
+            if not beside:
                 band = values.min(axis=0), values.max(axis=0)
-                axes.fill_between(x, *band, color=f"C{number}", alpha=0.2, linewidth=0)
-    axes.set(xlabel=against, ylabel=label, title=title)
+                axes.fill_between(x, *band, color=look[0], alpha=0.2, linewidth=0)
+    axes.set(xlabel="epoch", ylabel=label, title=title)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.margins(x=0.02)
+    axes.margins(x=0.03)
     if limits:
         axes.set_ylim(limits)
-    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if crowded else {}))
+    if kind == "loss":
+        logarithmic(axes, "y", (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
+    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))
 
 
-def named(outcomes: list[dict], pattern: str) -> dict[str, dict]:
-    """Return outcomes by a name that their settings give."""
-    return {pattern.format(**outcome).replace("e-0", "e-"): outcome for outcome in outcomes}
+def logarithmic(axes: Axes, axis: str, ticks: tuple) -> None:
+    """Make an axis logarithmic, with the ticks that are in its range."""
+    axes.set(**{f"{axis}scale": "log"})
+    low, high = getattr(axes, f"get_{axis}lim")()
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axes.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [f"{tick:g}" for tick in ticks]})
+    axes.minorticks_off()
 
 
-def panels(o: dict[str, list[dict]]) -> dict[str, list[tuple]]:
-    """Return the figures that are only curves: for each panel, the arguments of `curves`."""
-    rates = named(o["learning rate"], "η = {learning_rate:g}")
-    decays = named(o["regularization"], "λ = {reg:g}")
-    faster = named([o["learning rate"][0], *o["less decay"]], "η = 1, λ = {reg:g}")
+def points(axes: Axes, x: list, settings: list[dict], name: str, look: tuple, label="") -> None:
+    """Draw a summary of each setting: mean and standard deviation, fractions in percent."""
+    factor, (color, marker) = 1 if name == "fit" else 100, look
+    mean, spread = ([factor * one[name][part] for one in settings] for part in ("mean", "spread"))
+    axes.errorbar(x, mean, spread, color=color, marker=marker, capsize=3, label=label)
+    for at, y, own in zip(x, mean, looks(settings)):
+        if own == CHOSEN:
+            axes.plot(at, y, color=own[0], marker=own[1], markersize=9, zorder=3)
+
+
+def named(settings: list[dict], pattern: str) -> dict[str, dict]:
+    """Return settings by a name that they give."""
+    return {pattern.format(**setting).replace("e-0", "e-"): setting for setting in settings}
+
+
+def panels(outcomes: dict[str, list[dict]]) -> dict[str, tuple]:
+    """Return the figures that are only curves: inches of a panel, and for each the arguments."""
+    rates = named(outcomes["learning rate"], "η = {learning_rate:g}")
+    decays = named(outcomes["regularization"] + outcomes["no decay"], "λ = {reg:g}")
     search = "{hidden_size} · {batch_size} · {learning_rate:g} · {reg:g}"
-    (chosen,) = o["chosen"]
-    pair = {"default": o["learning rate"][1], "chosen": chosen}
-    names = ("η = 0.1", "batches of 64", "128 units", "λ = 0.001", "10 epochs")
-    units, images = "{hidden_size} units", "{images:,} images"
+    (chosen,) = outcomes["chosen"]
+    around = [chosen, *outcomes["around the best"]]
+    pair = {"default": outcomes["learning rate"][1], "chosen": chosen}
+    names = ("chosen", "η = 0.1", "batches of 64", "128 units", "λ = 0.001", "10 epochs")
+    undone = dict(zip(names, (chosen, *outcomes["undone"])))
+    widths, long_steps = (
+        named(outcomes[name], "{hidden_size} units") for name in ("width", "long steps")
+    )
     return {
-        "learning-rate": [(rates, "loss"), (rates, "accuracy")],
-        "learning-rate-why": [(rates, "norm", (-0.5, 25)), (faster, "accuracy", (89, 98.5))],
-        "regularization": [
-            (decays, "loss"),
-            (decays, "accuracy"),
-            (decays, "accuracy", (80, 94.5), "accuracy from 80 %"),
-        ],
-        "norm": [(decays, "norm", (-0.5, 25))],
-        "one-thing": [
-            (named(o["width"], units), "validation", (94, 98.2), "width"),
-            (named(o["long steps"], units), "validation", (80, 98.5), "long steps"),
-            (named(o["decay"], "λ = {reg:g}"), "validation", (94, 98.2), "decay"),
-        ],
-        "long-runs": [
-            (named(outcomes, search), "validation", (97, 98.2), title, "epoch", True)
-            for title, outcomes in (
-                ("long runs", o["long runs"]),
-                ("around the best", [chosen, *o["around the best"]]),
-            )
-        ],
-        "images": [(named(o["images"], images), "accuracy", (93, 100.3), "", "updates")],
-        "tuning": [(pair, "loss", (0, 1)), (pair, "accuracy", (88, 100.4))],
-        "undone": [
-            (dict(zip(("chosen", *names), (chosen, *o["undone"]))), "validation", (92, 98.3))
-        ],
+        "learning-rate": (
+            *((3.3, 2.5), (rates, "loss"), (rates, "accuracy")),
+            (rates, "accuracy", (88, 96), "accuracy from 88 %"),
+        ),
+        "regularization": (
+            *((3.3, 2.5), (decays, "loss"), (decays, "accuracy")),
+            (decays, "accuracy", (86, 94.5), "accuracy from 86 %"),
+        ),
+        "norm": ((4.4, 3.9), (decays, "norm", (-0.5, 19.5))),
+        "one-thing": (
+            *((3.6, 2.1), (widths, "validation", (94, 98.2), "width")),
+            (long_steps, "validation", (80, 98.5), "long steps"),
+            (named(outcomes["decay"], "λ = {reg:g}"), "validation", (94, 98.2), "decay"),
+        ),
+        "long-runs": (
+            (4.9, 2.4),
+            (named(outcomes["long runs"], search), "validation", (97, 98.2), "long runs", True),
+            (named(around, search), "validation", (97, 98.2), "around the best", True),
+        ),
+        "tuning": ((3.6, 2.5), (pair, "loss"), (pair, "accuracy", (88, 100.4))),
+        "undone": ((4.6, 3.6), (undone, "validation", (92, 98.3))),
     }
 
 
-def batch_size_and_rate(o: dict[str, list[dict]]) -> Figure:
+def faster(outcomes: dict[str, list[dict]]) -> Figure:
+    """Draw norms, the effect of λ at a large rate, and accuracy against the rate."""
+    figure, (norm, decay, rate) = new_figure(3, 3.1, 2.2)
+    rates = outcomes["learning rate"]
+    curves(norm, named(rates, "η = {learning_rate:g}"), "norm", (-0.5, 29))
+    norm.legend(ncols=2, loc="upper center")
+    pair = named([rates[0], *outcomes["less decay"]], "λ = {reg:g}")
+    curves(decay, pair, "accuracy", (89, 98.5), "η = 1")
+    settings = [*reversed(rates), *outcomes["larger rates"]]
+    x = [setting["learning_rate"] for setting in settings]
+    points(rate, x, settings, "valid", DARK, "best epoch")
+    last = [100 * setting["history"]["valid_accuracy"][-1]["mean"] for setting in settings]
+    rate.plot(x, last, color=LIGHT[0], marker=LIGHT[1], linestyle=":", label="last epoch")
+    rate.set(xlabel="learning rate η", ylabel="validation accuracy (%)", ylim=(0, 100))
+    logarithmic(rate, "x", (0.01, 0.1, 1, 4, 16))
+    rate.legend(loc="lower left")
+    return figure
+
+
+def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw the best accuracies against the rate, and the curves behind them."""
-    figure, (left, *others) = new_figure(4, 2.55, 2.4)
-    for axes, size in zip(others, (8, 32, 128)):
-        settings = [one for one in o["batch size and rate"] if one["batch_size"] == size]
-        best = [[100 * max(run["valid_accuracy"]) for run in one["runs"]] for one in settings]
-        means, spreads = np.mean(best, axis=1), np.std(best, axis=1, ddof=1)
-        left.errorbar(range(3), means, spreads, marker="o", capsize=3, label=f"batches of {size}")
+    figure, (left, *others) = new_figure(4, 2.55, 2.3)
+    for axes, size, look in zip(others, (8, 32, 128), (DARK, MIDDLE, LIGHT)):
+        settings = [one for one in outcomes["batch size and rate"] if one["batch_size"] == size]
+        rates = [setting["learning_rate"] for setting in settings]
+        points(left, rates, settings, "valid", look, f"batches of {size}")
         lines = named(settings, "η = {learning_rate:g}")
         curves(axes, lines, "validation", (70, 98.5), f"batches of {size}")
-    left.set_xticks(range(3), [f"{one['learning_rate']:g}" for one in settings])
     left.set(xlabel="learning rate η", ylabel="validation accuracy (%)", title="best epochs")
+    logarithmic(left, "x", (0.05, 0.2, 0.8))
     left.legend()
     return figure
 
 
-def growth(o: dict[str, list[dict]], predicted: list[float]) -> Figure:
-    """Draw how the norm grows from the initial weights, and how theory says it does."""
-    figure, (axes,) = new_figure(1, 3.7, 3.1)
-    curves(axes, named(o["learning rate"][-1:], "measured, η = {learning_rate:g}"), "norm")
-    axes.plot(range(1, 7), predicted[:6], "o--", color="C1", markersize=4, label="predicted")
-    axes.set_yscale("log")
-    axes.set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-    axes.minorticks_off()
-    axes.legend()
+def gap(outcomes: dict[str, list[dict]]) -> Figure:
+    """Draw training and validation accuracy against λ and against the number of images."""
+    figure, both = new_figure(2, 3.7, 2.9)
+    without = [one for one in outcomes["fresh seeds"] if one["reg"] == 0]
+    drawn = (without + outcomes["gap"], "reg"), (outcomes["images"], "images")
+    for axes, (settings, shown) in zip(both, drawn):
+        for part, look, label in (("train", DARK, "training"), ("valid", LIGHT, "validation")):
+            points(axes, range(len(settings)), settings, part, look, label)
+        axes.set(ylabel="accuracy (%)", ylim=(94, 100.4), xticks=range(len(settings)))
+        axes.set_xticklabels([f"{setting[shown]:g}".replace("e-0", "e-") for setting in settings])
+    both[0].set(xlabel="λ")
+    both[1].set(xlabel="training images")
+    both[1].legend(loc="lower right")
     return figure
 
 
-def memory(o: dict[str, list[dict]]) -> Figure:
+def mixture(outcomes: dict[str, list[dict]]) -> Figure:
+    """Draw by epoch what is predicted for rightly and for wrongly labelled training images."""
+    figure, (axes,) = new_figure(1, 4.9, 3.1)
+    (mixed,) = (one for one in outcomes["labels"] if "measured" in one)
+    for name, label, (color, marker) in (
+        ("fitted_right", "rightly labelled: the label", DARK),
+        ("true_for_wrong", "wrongly labelled: the true digit", MIDDLE),
+        ("fitted_wrong", "wrongly labelled: the wrong label", LIGHT),
+    ):
+        values = 100 * np.array([run[name] for run in mixed["runs"]])
+        x, every = np.arange(1, values.shape[1] + 1), [0, 1, 2, 4, 7, 12, 20, 34, 57, 96, 169]
+        style = {"color": color, "marker": marker, "markevery": every, "label": label}
+        axes.plot(x, values.mean(axis=0), **style)
+        axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, lw=0)
+    best = mixed["best_epoch"]["values"]
+    axes.axvspan(min(best), max(best), color="0.85", zorder=0, label="best on validation")
+    axes.set(xlabel="epoch", ylabel="predicted (% of these images)", ylim=(0, 101))
+    logarithmic(axes, "x", (1, 2, 5, 10, 20, 50, 100))
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8)
+    return figure
+
+
+def memory(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw Figure 1 of Zhang et al.: training loss, time to fit, and test accuracy."""
-    figure, (loss, fit, test) = new_figure(3)
-    lines = {"true labels": o["labels"][0], "random labels": o["labels"][-1]}
-    curves(loss, lines | named(o["inputs"], "{inputs}"), "training loss", against="updates")
+    figure, (loss, fit, test) = new_figure(3, 3.5, 2.4)
+    labels = outcomes["labels"]
+    lines = {"true labels": labels[0], "random labels": labels[-1]}
+    curves(loss, lines | named(outcomes["inputs"], "{inputs}"), "training loss")
     loss.lines[0].set(linewidth=5, alpha=0.4)  # true labels, under the line of shuffled pixels
     loss.legend()
-    share = [100 * one["corrupted"] for one in o["labels"]]
-
-    def draw(axes: Axes, values: list, **style) -> None:
-        axes.errorbar(share, np.mean(values, 1), np.std(values, 1, ddof=1), capsize=3, **style)
-
-    draw(fit, [[fit_epoch(run) for run in one["runs"]] for one in o["labels"]], marker="o")
-    fit.set(ylabel="epochs to 99 % in training", ylim=(0, None))
-    for name, marker in (("last", "o"), ("best", "s")):
-        key = {"last": "last_test_accuracy", "best": "test_accuracy"}[name]
-        values = [[100 * run[key] for run in one["runs"]] for one in o["labels"]]
-        draw(test, values, marker=marker, label=f"after the {name} epoch")
-    test.set(ylabel="test accuracy (%)", ylim=(0, 100))
+    share = [100 * one["corrupted"] for one in labels]
+    points(fit, share, labels, "fit", DARK)
+    fit.set(xlabel="random labels (%)", ylabel="epochs to 99 % in training", ylim=(0, None))
+    points(test, share, labels, "last_test_accuracy", DARK, "after the last epoch")
+    points(test, share, labels, "test_accuracy", LIGHT, "after the best epoch")
+    test.set(xlabel="random labels (%)", ylabel="test accuracy (%)", ylim=(0, 100))
     test.legend(loc="lower left")
-    for axes in (fit, test):
-        axes.set_xlabel("random labels (%)")
     return figure
 
 
-def fit_epoch(run: dict) -> int:
-    """Return the first epoch with more than 99 % in training."""
-    return int(np.argmax(np.array(run["train_accuracy"]) > 0.99)) + 1
-
-
-def pictures(images: list[str], captions: list[str], signed: bool) -> Figure:
-    """Draw images from base 64: ink on paper, or, if signed, blue below zero and red above."""
-    figure = Figure(figsize=(4.3, 3.75))
-    figure.subplots_adjust(
-        0.01, 0.01, 0.99, 0.95, wspace=0.12, hspace=0.3 if any(captions) else 0.12
-    )
-    for axes, image, caption in zip(figure.subplots(5, 6).flat, images, captions):
-        pixels = np.frombuffer(base64.b64decode(image), np.int8 if signed else np.uint8)
-        shades = {"cmap": "RdBu_r", "vmin": -127} if signed else {"cmap": "gray_r", "vmin": 0}
-        axes.imshow(pixels.reshape(28, 28), vmax=127 if signed else 255, **shades)
+def mistakes(outcomes: dict[str, list[dict]]) -> Figure:
+    """Draw the most confident errors of the chosen network, ink on paper."""
+    figure = Figure(figsize=(4.6, 3.1))
+    figure.subplots_adjust(0.01, 0.01, 0.99, 0.94, wspace=0.12, hspace=0.3)
+    found = outcomes["chosen"][0]["runs"][0]["mistakes"]
+    for axes, one in zip(figure.subplots(4, 7).flat, found):
+        pixels = np.frombuffer(base64.b64decode(one["pixels"]), np.uint8)
+        axes.imshow(pixels.reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[])
-        axes.set_title(caption, size=8, pad=2)
+        axes.set_title(f"{one['label']} → {one['predicted']}", size=8, pad=2)
         axes.spines[:].set(visible=True, linewidth=0.4)
     return figure
 
 
-def new_figure(count: int, width: float = 3.6, height: float = 2.75) -> tuple[Figure, list[Axes]]:
+def new_figure(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
     """Return a figure with panels side by side."""
     figure = Figure(figsize=(count * width, height), layout="constrained")
     return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
-def draw_all(o: dict[str, list[dict]], predicted: list[float]) -> Iterator[tuple[str, Figure]]:
+def draw_all(outcomes: dict[str, list[dict]]) -> Iterator[tuple[str, Figure]]:
     """Yield the figures with their names."""
-    for name, arguments in panels(o).items():
-        figure, all_axes = new_figure(len(arguments), *SIZES.get(name, ()))
+    for name, (size, *arguments) in panels(outcomes).items():
+        figure, all_axes = new_figure(len(arguments), *size)
         for number, (axes, panel) in enumerate(zip(all_axes, arguments)):
             curves(axes, *panel)
-            if number and panel[0] is arguments[number - 1][0]:
-                axes.get_legend().remove()  # the same as in the panel before
+            if number != 1 and panel[0] is arguments[1 % len(arguments)][0] and len(arguments) > 1:
+                axes.get_legend().remove()  # the same as in the second panel
         yield name, figure
-    yield "batch-size-and-rate", batch_size_and_rate(o)
-    yield "growth", growth(o, predicted)
-    yield "memory", memory(o)
-    run = o["chosen"][0]["runs"][0]
-    shown = [f"{one['label']} → {one['read_as']}" for one in run["mistakes"]]
-    yield "mistakes", pictures([one["pixels"] for one in run["mistakes"]], shown, signed=False)
-    yield "units", pictures(run["units"], [""] * len(run["units"]), signed=True)
+    for draw in (faster, batch_size_and_rate, gap, mixture, memory, mistakes):
+        yield draw.__name__, draw(outcomes)
 
 
 def save(figure: Figure, form: str = "svg") -> bytes:
     """Return a figure as a file, the same bytes every time."""
     content = io.BytesIO()
-    unsaid = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    figure.savefig(content, format=form, dpi=150, metadata=unsaid[form])
+    undated = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+    figure.savefig(content, format=form, dpi=150, metadata=undated[form])
     return content.getvalue()
