@@ -17,7 +17,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def made_up_images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def made_up_images(count: int, seed=0) -> tuple[np.ndarray, np.ndarray]:
     """Return labels (count,) and pixels (count, 784) from 0 to 255 that a network can learn.
 
     The label decides which 70 pixels are bright.

@@ -1,9 +1,9 @@
 """What the tests of the handout's five parts share.
 
-`Checks.check` compares a value with the right one. Where they differ it says so in two lines, and
-names the mistake that gives this value, if it is one of those that the test knows.
+`ComparisonTest.compare` compares a value with the right one. Where they differ it says so in two
+lines, and names the mistake that gives this value, if the test knows it.
 
-The environment variable TEST_SEED seeds all made-up data.
+The environment variable TEST_SEED, any text, seeds all made-up data.
 """
 
 import itertools
@@ -15,12 +15,12 @@ import numpy as np
 
 __unittest = True  # so that a traceback ends in the test, not in this file
 
-SEED = int(os.environ.get("TEST_SEED", "0"))
+SEED = os.environ.get("TEST_SEED", "0")
 
 
-def random_numbers(part: int) -> np.random.Generator:
-    """Return the generator of one part's data."""
-    return np.random.default_rng([SEED, part])
+def generator_for(data: str) -> np.random.Generator:
+    """Return the generator of some made-up data, seeded by TEST_SEED and the name of the data."""
+    return np.random.default_rng([*f"{SEED} {data}".encode()])
 
 
 def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -40,10 +40,10 @@ def require_mnist() -> None:
         )
 
 
-class Checks(unittest.TestCase):
+class ComparisonTest(unittest.TestCase):
     """A test case with one way to compare."""
 
-    def check(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-9) -> None:
+    def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-9) -> None:
         """Fail unless `found` is `expected`.
 
         Parameters
@@ -67,7 +67,7 @@ class Checks(unittest.TestCase):
             f"{what}: {'; '.join([likeness, *names][:2])}\n{difference(found, expected, tolerance)}"
         )
 
-    def values(self, function: str, returned, *names: str):
+    def unpack(self, function: str, returned, *names: str):
         """Return what a function returned, or fail if it is not one value for each name."""
         if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
             kind = "None" if returned is None else f"a {type(returned).__name__}"

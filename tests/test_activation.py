@@ -6,19 +6,19 @@ import unittest
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests.checks import Checks, random_numbers
+from tests.checks import ComparisonTest, generator_for
 
 
-class TestActivation(Checks):
+class TestActivation(ComparisonTest):
     def setUp(self):
         self.network = _baseNetwork()
-        generator = random_numbers(1)
+        generator = generator_for("activations")
         self.x = generator.normal(scale=2, size=generator.integers(3, 9, size=2))
         # Each value once more, computed by `math`.
         self.sigmoid = np.array([[1 / (1 + math.exp(-x)) for x in row] for row in self.x])
 
     def test_sigmoid(self):
-        self.check(
+        self.compare(
             "sigmoid(X)",
             self.network.sigmoid(self.x.copy()),
             self.sigmoid,
@@ -31,7 +31,7 @@ class TestActivation(Checks):
 
     def test_sigmoid_far_from_0(self):
         found = self.network.sigmoid(np.array([[-800.0, 800.0]]))  # exp(800) is inf
-        self.check(
+        self.compare(
             "sigmoid of -800 and 800",
             found,
             [[0, 1]],
@@ -43,7 +43,7 @@ class TestActivation(Checks):
         step = 1e-6
         slope = (1 / (1 + np.exp(-self.x - step)) - 1 / (1 + np.exp(-self.x + step))) / (2 * step)
         s_of_s = 1 / (1 + np.exp(-s))
-        self.check(
+        self.compare(
             "sigmoid_dev(x)",
             self.network.sigmoid_dev(self.x.copy()),
             slope,
@@ -58,7 +58,7 @@ class TestActivation(Checks):
 
     def test_relu(self):
         expected = [[max(0.0, x) for x in row] for row in self.x.tolist()]
-        self.check(
+        self.compare(
             "ReLU(X)",
             self.network.ReLU(self.x.copy()),
             expected,
@@ -70,7 +70,7 @@ class TestActivation(Checks):
         )
 
     def test_relu_dev(self):
-        self.check(
+        self.compare(
             "ReLU_dev(X)",
             self.network.ReLU_dev(self.x.copy()),
             [[float(x > 0) for x in row] for row in self.x],
@@ -81,7 +81,7 @@ class TestActivation(Checks):
         )
 
     def test_relu_dev_at_0(self):
-        self.check(
+        self.compare(
             "ReLU_dev of -1, 0 and 1",
             self.network.ReLU_dev(np.array([[-1.0, 0.0, 1.0]])),
             [[0, 0, 1]],

@@ -7,16 +7,16 @@ import numpy as np
 
 import utils
 from tests import InFolder, csv_lines, made_up_images, shuffled
-from tests.checks import SEED, Checks, mnist_batch, random_numbers, require_mnist
+from tests.checks import ComparisonTest, generator_for, mnist_batch, require_mnist
 
 
-class TestLoading(InFolder, Checks):
+class TestLoading(InFolder, ComparisonTest):
     """`load_mnist_trainval` on a small CSV of made-up images."""
 
     def setUp(self):
         super().setUp()
-        self.count = 5 * int(random_numbers(5).integers(4, 9))
-        self.labels, self.pixels = made_up_images(self.count, SEED + 1)
+        self.count = 5 * int(generator_for("loading").integers(4, 9))
+        self.labels, self.pixels = made_up_images(self.count, generator_for("images"))
         (self.folder / "data").mkdir()
         for name in ("mnist_train.csv", "mnist_test.csv"):
             lines = "\n".join(csv_lines(self.labels, self.pixels))
@@ -24,13 +24,13 @@ class TestLoading(InFolder, Checks):
 
     def load(self):
         names = ("train_data", "train_label", "val_data", "val_label")
-        return self.values("load_mnist_trainval", utils.load_mnist_trainval(), *names)
+        return self.unpack("load_mnist_trainval", utils.load_mnist_trainval(), *names)
 
     def test_split(self):
         train_data, train_label, val_data, val_label = self.load()
         train = self.count * 4 // 5
         for name, found in (("images", train_data), ("labels", train_label)):
-            self.check(
+            self.compare(
                 f"the number of training {name}, 80 % of {self.count}",
                 len(found),
                 train,
@@ -42,7 +42,7 @@ class TestLoading(InFolder, Checks):
                 },
             )
         for name, found in (("images", val_data), ("labels", val_label)):
-            self.check(
+            self.compare(
                 f"the number of validation {name}, 20 % of {self.count}",
                 len(found),
                 self.count - train,
@@ -58,7 +58,7 @@ class TestLoading(InFolder, Checks):
             ("labels", labels, self.labels),
             ("images", images / images.max(), self.pixels / self.pixels.max()),
         ):
-            self.check(
+            self.compare(
                 f"the sequence of the {name}, training before validation",
                 found,
                 expected,
@@ -74,7 +74,7 @@ class TestLoading(InFolder, Checks):
             ("test", test_data),
         ):
             # Sorted, because the order is another test's concern.
-            self.check(
+            self.compare(
                 f"the pixels of the {name} images, sorted",
                 np.sort(np.ravel(images)),
                 pixels / 255,
@@ -91,8 +91,8 @@ class TestLoading(InFolder, Checks):
             ("training", train_data, train_label),
             ("validation", val_data, val_label),
         ):
-            self.check(f"the type of a {name} image", type(images[0]).__name__, "list")
-            self.check(
+            self.compare(f"the type of a {name} image", type(images[0]).__name__, "list")
+            self.compare(
                 f"the type of a {name} label",
                 type(labels[0]).__name__,
                 "int",
@@ -104,11 +104,11 @@ class TestLoading(InFolder, Checks):
             )
 
 
-class TestBatches(Checks):
+class TestBatches(ComparisonTest):
     """`generate_batched_data` on images that can be told apart: image k starts with k, label k."""
 
     def setUp(self):
-        generator = random_numbers(6)
+        generator = generator_for("batches")
         self.batch_size = int(generator.integers(5, 12))
         self.count = int(self.batch_size * generator.integers(5, 9)) + 1
         self.seed = int(generator.integers(1, 1000))
@@ -116,17 +116,17 @@ class TestBatches(Checks):
         images[:, 0] = range(self.count)
         self.data, self.label = images.tolist(), list(range(self.count))
         self.addCleanup(random.setstate, random.getstate())
-        random.seed(SEED)
+        random.seed(self.seed + 1)
 
     def batches(self, *arguments):
         """Return the batches of copies of the data."""
         data, label = self.data.copy(), self.label.copy()
         returned = utils.generate_batched_data(data, label, self.batch_size, *arguments)
-        data, labels = self.values(
+        data, labels = self.unpack(
             "generate_batched_data", returned, "batched_data", "batched_label"
         )
         for name, batch in (("images", data[0]), ("labels", labels[0])):
-            self.check(f"the type of a batch of {name}", type(batch).__name__, "ndarray")
+            self.compare(f"the type of a batch of {name}", type(batch).__name__, "ndarray")
         return data, labels
 
     def order(self, *arguments) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +138,7 @@ class TestBatches(Checks):
         full, rest = divmod(self.count, self.batch_size)
         sizes = [self.batch_size] * full
         for name, batches in zip(("images", "labels"), self.batches()):
-            self.check(
+            self.compare(
                 f"the sizes of the batches of {name}",
                 [len(batch) for batch in batches],
                 [*sizes, rest],
@@ -157,7 +157,7 @@ class TestBatches(Checks):
         self.label.pop()
         sizes = [self.batch_size] * (self.count // self.batch_size)
         for name, batches in zip(("images", "labels"), self.batches()):
-            self.check(
+            self.compare(
                 f"the sizes of the batches of {name}",
                 [len(batch) for batch in batches],
                 sizes,
@@ -166,13 +166,13 @@ class TestBatches(Checks):
 
     def test_default_batch_size(self):
         returned = utils.generate_batched_data([*self.data] * 2, [*self.label] * 2)
-        data, _ = self.values("generate_batched_data", returned, "batched_data", "batched_label")
-        self.check("the default size of a batch", len(data[0]), 32)
+        data, _ = self.unpack("generate_batched_data", returned, "batched_data", "batched_label")
+        self.compare("the default size of a batch", len(data[0]), 32)
 
     def test_contents(self):
         data, labels = self.batches()
-        self.check("the images in order, with shuffle=False", np.concatenate(data), self.data)
-        self.check("the labels in order, with shuffle=False", np.concatenate(labels), self.label)
+        self.compare("the images in order, with shuffle=False", np.concatenate(data), self.data)
+        self.compare("the labels in order, with shuffle=False", np.concatenate(labels), self.label)
 
     def test_shuffled_with_a_seed(self):
         images, labels = self.order(True, self.seed)
@@ -193,11 +193,13 @@ class TestBatches(Checks):
             "images and labels are shuffled one after the other, into different orders": orders[1],
         }
         for name, found in (("images", images), ("labels", labels)):
-            self.check(f"the order of the {name} with seed {self.seed}", found, orders[0], mistakes)
+            self.compare(
+                f"the order of the {name} with seed {self.seed}", found, orders[0], mistakes
+            )
 
     def test_labels_belong_to_their_images(self):
         images, labels = self.order(True)
-        self.check(
+        self.compare(
             "the labels of the shuffled images",
             labels,
             images,
@@ -206,7 +208,7 @@ class TestBatches(Checks):
 
     def test_shuffled_without_a_seed(self):
         images, _ = self.order(True)
-        self.check("the shuffled images, sorted", np.sort(images), self.label)
+        self.compare("the shuffled images, sorted", np.sort(images), self.label)
         self.assertNotEqual(images.tolist(), self.label, "shuffle=True has no effect")
 
     def test_the_callers_lists_are_left_alone(self):
@@ -214,20 +216,20 @@ class TestBatches(Checks):
         utils.generate_batched_data(data, label, self.batch_size, True, self.seed)
         mistakes = {"they are shuffled in place; shuffle a copy": shuffled(self.count, self.seed)}
         first_pixels = [image[0] for image in data]
-        self.check("the caller's images, after the call", first_pixels, self.label, mistakes)
-        self.check("the caller's labels, after the call", label, self.label, mistakes)
+        self.compare("the caller's images, after the call", first_pixels, self.label, mistakes)
+        self.compare("the caller's labels, after the call", label, self.label, mistakes)
 
 
-class TestMnist(Checks):
+class TestMnist(ComparisonTest):
     def test_split_of_mnist(self):
         require_mnist()
         train_data, train_label, val_data, val_label = utils.load_mnist_trainval()
         sizes = [len(part) for part in (train_data, train_label, val_data, val_label)]
-        self.check("the sizes of MNIST's parts", sizes, [48_000, 48_000, 12_000, 12_000])
+        self.compare("the sizes of MNIST's parts", sizes, [48_000, 48_000, 12_000, 12_000])
         images, labels = mnist_batch(10)
-        self.check("the first 10 training images", train_data[:10], images)
-        self.check("the first 10 training labels", train_label[:10], labels)
-        self.check("the first 5 validation labels", val_label[:5], [4, 7, 8, 8, 5])
+        self.compare("the first 10 training images", train_data[:10], images)
+        self.compare("the first 10 training labels", train_label[:10], labels)
+        self.compare("the first 5 validation labels", val_label[:5], [4, 7, 8, 8, 5])
 
 
 if __name__ == "__main__":

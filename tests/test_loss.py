@@ -6,13 +6,13 @@ import unittest
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests.checks import Checks, random_numbers
+from tests.checks import ComparisonTest, generator_for
 
 
-class TestSoftmax(Checks):
+class TestSoftmax(ComparisonTest):
     def setUp(self):
         self.network = _baseNetwork()
-        generator = random_numbers(2)
+        generator = generator_for("scores")
         shape = generator.integers((2, 3), (6, 9))
         shape[1] += shape[1] == shape[0]  # not square, so that a sum over the wrong axis shows
         self.scores = generator.normal(scale=2, size=shape)
@@ -25,7 +25,7 @@ class TestSoftmax(Checks):
         axis = "the sum runs over the images (axis 0), not the classes (axis 1)"
         everything = "the sum runs over all entries, not over each row"
         less_maximum = ", after each row's maximum is subtracted"
-        self.check(
+        self.compare(
             "softmax(scores)",
             self.network.softmax(self.scores.copy()),
             right,
@@ -41,7 +41,7 @@ class TestSoftmax(Checks):
 
     def test_large_scores(self):
         nan = math.nan
-        self.check(
+        self.compare(
             "softmax of [[1000, 0, -1000]]",
             self.network.softmax(np.array([[1000.0, 0.0, -1000.0]])),
             [[1, 0, 0]],
@@ -53,7 +53,7 @@ class TestSoftmax(Checks):
 
     def test_rows_of_very_different_size(self):
         nan = math.nan
-        self.check(
+        self.compare(
             "softmax of [[1000, 1000], [-1000, -1000]]",
             self.network.softmax(np.array([[1000.0, 1000.0], [-1000.0, -1000.0]])),
             [[0.5, 0.5], [0.5, 0.5]],
@@ -65,13 +65,13 @@ class TestSoftmax(Checks):
         )
 
 
-class TestCrossEntropy(Checks):
+class TestCrossEntropy(ComparisonTest):
     def setUp(self):
         self.network = _baseNetwork()
 
-    def check_loss(self, p, y, expected, tolerance=1e-9):
+    def compare_loss(self, p, y, expected, tolerance=1e-9):
         count, classes = p.shape
-        self.check(
+        self.compare(
             "cross_entropy_loss(x_pred, y)",
             self.network.cross_entropy_loss(p, y),
             expected,
@@ -91,25 +91,25 @@ class TestCrossEntropy(Checks):
 
     def test_known_value(self):
         p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
-        self.check_loss(p, np.array([1, 2, 0]), 0.937803, tolerance=1e-6)
+        self.compare_loss(p, np.array([1, 2, 0]), 0.937803, tolerance=1e-6)
 
     def test_many_images(self):
-        generator = random_numbers(3)
+        generator = generator_for("loss")
         count, classes = generator.integers((5, 3), (20, 9))
         p = generator.dirichlet(np.ones(classes), size=count)
         y = generator.integers(classes, size=count)
-        self.check_loss(p, y, -sum(math.log(row[k]) for row, k in zip(p, y)) / count)
+        self.compare_loss(p, y, -sum(math.log(row[k]) for row, k in zip(p, y)) / count)
 
 
-class TestAccuracy(Checks):
+class TestAccuracy(ComparisonTest):
     def test_accuracy(self):
-        generator = random_numbers(4)
+        generator = generator_for("accuracy")
         count, classes = generator.integers((5, 3), (20, 9))
         p = generator.dirichlet(np.ones(classes), size=count)
         y = p.argmax(axis=1)
         y[:2] = (y[:2] + 1) % classes  # two of them are wrong
         right = (count - 2) / count
-        self.check(
+        self.compare(
             "compute_accuracy(x_pred, y)",
             _baseNetwork().compute_accuracy(p, y),
             right,
@@ -124,7 +124,7 @@ class TestAccuracy(Checks):
     def test_known_value(self):
         p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
         found = _baseNetwork().compute_accuracy(p, np.array([1, 2, 0]))
-        self.check(
+        self.compare(
             "compute_accuracy(x_pred, y)",
             found,
             1 / 3,

@@ -10,24 +10,24 @@ import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
 from tests import oracle
-from tests.checks import Checks, mnist_batch, random_numbers
+from tests.checks import ComparisonTest, generator_for, mnist_batch
 
 
 class NetworkTests:
     """What is asked of either network, on a batch of its own with weights of ordinary size."""
 
-    def start(self, model, part: int, sizes: dict[int, int]) -> None:
+    def start(self, model, name: str, sizes: dict[int, int]) -> None:
         """Give the model such weights, and draw a batch.
 
         `sizes` holds what takes the place of a default size in the shapes of the weights.
         """
         self.model = model
-        generator = random_numbers(part)
+        generator = generator_for(name)
         self.weights = {}
-        for name, default in self.shapes.items():
+        for key, default in self.shapes.items():
             shape = [sizes.get(size, size) for size in default]
-            self.weights[name] = generator.normal(scale=0.7, size=shape)
-            model.weights[name] = self.weights[name].copy()
+            self.weights[key] = generator.normal(scale=0.7, size=shape)
+            model.weights[key] = self.weights[key].copy()
         self.count = int(generator.integers(5, 12))
         self.X = generator.random((self.count, len(self.weights["W1"])))
         self.y = generator.integers(10, size=self.count)
@@ -37,13 +37,13 @@ class NetworkTests:
     def forward(self, mode: str = "train"):
         """Return loss and accuracy of the batch."""
         returned = self.model.forward(self.X, self.y, mode=mode)
-        return self.values("forward", returned, "loss", "accuracy")
+        return self.unpack("forward", returned, "loss", "accuracy")
 
     def gradient(self, name: str, **mistake) -> np.ndarray:
         """Return a gradient by the chain rule, with a mistake put in."""
         return oracle.chain_rule(self.weights, self.X, self.y, **mistake)[name]
 
-    def check_loss(self, mistakes: dict) -> None:
+    def compare_loss(self, mistakes: dict) -> None:
         loss, _ = self.forward("valid")
         right = oracle.mean_loss(self.p, self.y)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
@@ -54,13 +54,13 @@ class NetworkTests:
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
         }
-        self.check("the loss", loss, right, mistakes)
+        self.compare("the loss", loss, right, mistakes)
 
-    def check_gradient(self, name: str, mistakes: dict) -> None:
+    def compare_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient with the slopes; `mistakes` are named before those of any network."""
         self.forward()
         right = oracle.slopes(self.weights, name, self.X, self.y)
-        self.check("the oracle's gradient", self.gradient(name), right, tolerance=1e-7)
+        self.compare("the oracle's gradient", self.gradient(name), right, tolerance=1e-7)
         one_hot = np.eye(10)[self.y]
         mistakes = mistakes | {
             "it is not divided by the number of images": self.count * right,
@@ -75,7 +75,7 @@ class NetworkTests:
             "nothing is stored": np.zeros_like(right),
         }
         found = self.model.gradients[name]
-        self.check(f"the gradient of {name}", found, right, mistakes, tolerance=1e-7)
+        self.compare(f"the gradient of {name}", found, right, mistakes, tolerance=1e-7)
 
     def test_accuracy(self):
         _, accuracy = self.forward("valid")
@@ -84,7 +84,7 @@ class NetworkTests:
             "it is the number of right images, not their fraction": right,
             "it is in percent; expected a fraction in [0, 1]": 100 * right / self.count,
         }
-        self.check("the accuracy", accuracy, right / self.count, mistakes)
+        self.compare("the accuracy", accuracy, right / self.count, mistakes)
 
     def test_gradients_do_not_add_up(self):
         self.forward()
@@ -93,7 +93,7 @@ class NetworkTests:
         for name, right in once.items():
             mistakes = {"it adds up from batch to batch; expected the last batch's": 2 * right}
             what = f"the gradient of {name} after the batch a second time"
-            self.check(what, self.model.gradients[name], right, mistakes)
+            self.compare(what, self.model.gradients[name], right, mistakes)
 
     def test_valid_stores_nothing(self):
         stored = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
@@ -102,10 +102,10 @@ class NetworkTests:
         self.forward("valid")
         for name, weight in self.weights.items():
             what = f"{name} after forward in mode 'valid'"
-            self.check(what, self.model.weights[name], weight)
+            self.compare(what, self.model.weights[name], weight)
             mistakes = {"gradients are stored in mode 'valid', too": self.gradient(name)}
             what = f"the gradient of {name} after forward in mode 'valid'"
-            self.check(what, self.model.gradients[name], stored[name], mistakes)
+            self.compare(what, self.model.gradients[name], stored[name], mistakes)
 
     def test_initial_weights(self):
         model = self.Model()
@@ -120,39 +120,39 @@ class NetworkTests:
                     * generator_of_W1.randn(*shape),
                     "it is not multiplied by 0.001": 1000 * right,
                 }
-            self.check(f"the initial {name}", model.weights[name], right, mistakes)
-            self.check(f"the initial gradient of {name}", model.gradients[name], np.zeros(shape))
+            self.compare(f"the initial {name}", model.weights[name], right, mistakes)
+            self.compare(f"the initial gradient of {name}", model.gradients[name], np.zeros(shape))
 
     def test_on_mnist(self):
         X, y = mnist_batch(64)
         model = self.Model()
         loss, _ = model.forward(X, y)
-        self.check("the loss of the first 64 images", loss, self.first_loss, tolerance=2e-6)
+        self.compare("the loss of the first 64 images", loss, self.first_loss, tolerance=2e-6)
         for name, right in oracle.chain_rule(model.weights, X, y).items():
             deviation = np.abs(model.gradients[name] - right).sum()
             what = f"the summed deviation of the gradient of {name} from the exact one"
-            self.check(what, deviation, 0, tolerance=5e-8)
+            self.compare(what, deviation, 0, tolerance=5e-8)
 
 
-class TestSoftmaxRegression(NetworkTests, Checks):
+class TestSoftmaxRegression(NetworkTests, ComparisonTest):
     Model = SoftmaxRegression
     first_loss = 2.303362  # of the first 64 training images, at the initial weights
 
     def setUp(self):
         self.shapes = {"W1": (784, 10)}  # by default
-        size = int(random_numbers(7).integers(4, 9))
-        self.start(SoftmaxRegression(input_size=size), 8, {784: size})
+        size = int(generator_for("size of softmax regression").integers(4, 9))
+        self.start(SoftmaxRegression(input_size=size), "softmax regression", {784: size})
 
     def test_loss(self):
         linear = oracle.probabilities(self.preactivation)
-        self.check_loss(
+        self.compare_loss(
             {"the ReLU before the softmax is missing": oracle.mean_loss(linear, self.y)}
         )
 
     def test_gradient_of_W1(self):
         linear = oracle.probabilities(self.preactivation)
         d_linear = (linear - np.eye(10)[self.y]) / self.count
-        self.check_gradient(
+        self.compare_gradient(
             "W1",
             {
                 "the derivative of ReLU is missing": self.gradient("W1", slope=1),
@@ -169,15 +169,15 @@ class TestSoftmaxRegression(NetworkTests, Checks):
         )
 
 
-class TestTwoLayerNet(NetworkTests, Checks):
+class TestTwoLayerNet(NetworkTests, ComparisonTest):
     Model = TwoLayerNet
     first_loss = 2.302739
 
     def setUp(self):
         self.shapes = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
-        size, hidden = random_numbers(9).integers(3, 8, size=2).tolist()
+        size, hidden = generator_for("size of two-layer network").integers(3, 8, size=2).tolist()
         model = TwoLayerNet(input_size=size, hidden_size=hidden)
-        self.start(model, 10, {784: size, 128: hidden})
+        self.start(model, "two-layer network", {784: size, 128: hidden})
 
     def loss_without(self, *biases: str) -> float:
         """Return the loss of the network without some of its biases."""
@@ -211,7 +211,7 @@ class TestTwoLayerNet(NetworkTests, Checks):
         }
 
     def test_loss(self):
-        self.check_loss(
+        self.compare_loss(
             {
                 "b1 is left out": self.loss_without("b1"),
                 "b2 is left out": self.loss_without("b2"),
@@ -220,16 +220,16 @@ class TestTwoLayerNet(NetworkTests, Checks):
         )
 
     def test_gradient_of_W2(self):
-        self.check_gradient("W2", {})
+        self.compare_gradient("W2", {})
 
     def test_gradient_of_b2(self):
-        self.check_gradient("b2", self.bias_mistakes("b2"))
+        self.compare_gradient("b2", self.bias_mistakes("b2"))
 
     def test_gradient_of_W1(self):
-        self.check_gradient("W1", self.hidden_mistakes("W1"))
+        self.compare_gradient("W1", self.hidden_mistakes("W1"))
 
     def test_gradient_of_b1(self):
-        self.check_gradient("b1", self.bias_mistakes("b1") | self.hidden_mistakes("b1"))
+        self.compare_gradient("b1", self.bias_mistakes("b1") | self.hidden_mistakes("b1"))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder
-from tests.checks import Checks, random_numbers
+from tests.checks import ComparisonTest, generator_for
 
 
-class TestOptimizer(Checks):
+class TestOptimizer(ComparisonTest):
     """Regularization and update of a network whose gradients are made up."""
 
     def setUp(self):
-        generator = random_numbers(11)
+        generator = generator_for("optimizer")
         size, hidden = generator.integers(3, 8, size=2).tolist()
         self.rate, self.reg = generator.uniform(0.1, 0.9, size=2)
         self.model = TwoLayerNet(input_size=size, hidden_size=hidden)
@@ -31,7 +31,7 @@ class TestOptimizer(Checks):
             self.model.weights[name] = self.weights[name].copy()
             self.model.gradients[name] = self.gradients[name].copy()
 
-    def check_regularization(self, *names: str) -> None:
+    def compare_regularization(self, *names: str) -> None:
         """Compare gradients after `apply_regularization`."""
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
         for name in names:
@@ -52,9 +52,9 @@ class TestOptimizer(Checks):
             right = gradient + term
             if name.startswith("b"):
                 right, mistakes = gradient, {"biases are regularized, too": gradient + term}
-            self.check(f"the gradient of {name}", self.model.gradients[name], right, mistakes)
+            self.compare(f"the gradient of {name}", self.model.gradients[name], right, mistakes)
 
-    def check_update(self, *names: str) -> None:
+    def compare_update(self, *names: str) -> None:
         """Compare weights after `SGD.update`."""
         SGD(self.rate, self.reg).update(self.model)
         for name in names:
@@ -71,13 +71,15 @@ class TestOptimizer(Checks):
                 "biases are regularized, too": weight - step - self.rate * self.reg * weight,
                 "the L2 term takes the gradient's place": weight - self.rate * term,
             }
-            self.check(f"{name} after an update", self.model.weights[name], weight - step, mistakes)
+            self.compare(
+                f"{name} after an update", self.model.weights[name], weight - step, mistakes
+            )
 
     def test_regularization_of_matrices(self):
-        self.check_regularization("W1", "W2")
+        self.compare_regularization("W1", "W2")
 
     def test_regularization_spares_biases(self):
-        self.check_regularization("b1", "b2")
+        self.compare_regularization("b1", "b2")
 
     def test_regularization_changes_no_weights(self):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
@@ -88,26 +90,26 @@ class TestOptimizer(Checks):
                 "the weights decay here; expected the L2 term on the gradients": weight - change,
             }
             what = f"{name} after apply_regularization"
-            self.check(what, self.model.weights[name], weight, mistakes)
+            self.compare(what, self.model.weights[name], weight, mistakes)
 
     def test_update_of_matrices(self):
-        self.check_update("W1", "W2")
+        self.compare_update("W1", "W2")
 
     def test_update_of_biases(self):
-        self.check_update("b1", "b2")
+        self.compare_update("b1", "b2")
 
     def test_defaults(self):
         optimizer = SGD()
         optimizer.update(self.model)
-        self.check("the default learning rate", optimizer.learning_rate, 1e-4)
-        self.check("the default reg", optimizer.reg, 1e-3)
+        self.compare("the default learning rate", optimizer.learning_rate, 1e-4)
+        self.compare("the default reg", optimizer.reg, 1e-3)
 
 
-class TestEpoch(Checks):
+class TestEpoch(ComparisonTest):
     """`train` and `evaluate` against the same steps one by one, on three batches of one size."""
 
     def setUp(self):
-        generator = random_numbers(12)
+        generator = generator_for("epoch")
         size = int(generator.integers(5, 9))
         self.X = list(generator.random((3, 6, size)))
         self.y = list(generator.integers(10, size=(3, 6)))
@@ -116,12 +118,12 @@ class TestEpoch(Checks):
             TwoLayerNet(input_size=size, hidden_size=4),
         )
 
-    def check_model(self, model, expected) -> None:
+    def compare_model(self, model, expected) -> None:
         for name in ("W1", "b1", "W2", "b2"):
             if name in expected.weights:
-                self.check(f"{name} afterwards", model.weights[name], expected.weights[name])
+                self.compare(f"{name} afterwards", model.weights[name], expected.weights[name])
                 what = f"the gradient of {name} afterwards"
-                self.check(what, model.gradients[name], expected.gradients[name])
+                self.compare(what, model.gradients[name], expected.gradients[name])
 
     def test_train(self):
         for model in self.models:
@@ -130,16 +132,16 @@ class TestEpoch(Checks):
                 results.append(expected.forward(X, y, mode="train"))
                 SGD(0.5, 0.01).update(expected)
             found = utils.train(1, self.X, self.y, model, SGD(0.5, 0.01), debug=False)
-            self.check("loss and accuracy of an epoch", found, np.mean(results, axis=0))
-            self.check_model(model, expected)
+            self.compare("loss and accuracy of an epoch", found, np.mean(results, axis=0))
+            self.compare_model(model, expected)
 
     def test_evaluate(self):
         for model in self.models:
             expected = copy.deepcopy(model)
             results = [expected.forward(X, y, mode="valid") for X, y in zip(self.X, self.y)]
             found = utils.evaluate(self.X, self.y, model, debug=False)
-            self.check("loss and accuracy of an evaluation", found, np.mean(results, axis=0))
-            self.check_model(model, expected)
+            self.compare("loss and accuracy of an evaluation", found, np.mean(results, axis=0))
+            self.compare_model(model, expected)
 
 
 class TestCurves(InFolder):
