@@ -34,6 +34,7 @@ def drawn(function, *arguments) -> tuple[list, int]:
     Files count if they are different pictures in the working directory. A picture is a list of
     its axes, each a pair: title and label, and a list of curves (name in the legend, values).
     """
+    from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -51,9 +52,11 @@ def drawn(function, *arguments) -> tuple[list, int]:
 
         return mock.patch.object(canvas_class, method, save)
 
-    # Every way to save ends in the first, but for one that calls the second.
+    pyplot.close("all")
+    # Every way to save calls the first, except a direct call of the second.
     with spy(FigureCanvasBase, "print_figure"), spy(FigureCanvasAgg, "print_png"):
         function(*arguments)
+    pyplot.close("all")
     contents = {path.read_bytes() for path in Path().rglob("*") if path.is_file()}
     files = [each for each in contents if each.startswith(PICTURES) or b"<svg" in each[:2000]]
     return list(shown.values()), len(files)
