@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from course import HERE, PARTS, without_solutions, write_skeleton, write_solution
 from course.mistakes import MISTAKES, VARIANTS, Patch
@@ -131,15 +132,16 @@ class TestSkeleton(InFolder):
         write_skeleton(self.skeleton)
         self.fill()
         self.assertEqual(workers.apply(failures, [self.skeleton]), {})
-        shutil.rmtree(self.skeleton / "data")
-        write_made_up_data(self.skeleton)
-        config = Path("few_epochs.yaml").resolve()
+        write_solution(self.folder / "solution")
         for name in ("softmax", "twolayer"):
             text = (ROOT / f"configs/config_{name}.yaml").read_text()
-            config.write_text(text.replace("epochs: 10", "epochs: 3").replace(": 64", ": 4"))
+            Path("few.yaml").write_text(text.replace("epochs: 10", "epochs: 3"))
             accuracies = []
-            for program in (self.skeleton / "main.py", ROOT / "main.py"):
-                done = run_program(program, "--config", config, cwd=self.skeleton)
+            for folder in (self.skeleton, self.folder / "solution"):
+                if not (folder / "data/mnist_train.csv").exists():
+                    shutil.rmtree(folder / "data")
+                    write_made_up_data(folder)
+                done = run_program("main.py", "--config", Path("few.yaml").resolve(), cwd=folder)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 accuracies += re.findall(r"Test accuracy: (\S+)", done.stdout)
             self.assertEqual(accuracies[:1], accuracies[1:])
@@ -181,15 +183,25 @@ class TestSkeleton(InFolder):
             (end, end + begin + end),
             (begin, f"        self.learning_rate = 1\n{begin}"),
             (end, f"{end}        self.learning_rate = 1\n"),
+            (end, f"{end}\n        # each weight less the rate times its gradient\n"),
+            (end, end.rstrip()),
         ):
             with self.subTest(new), self.assertRaisesRegex(ValueError, "sgd.py: "):
                 without_solutions("sgd.py", right.replace(old, new))
+
+    def test_line_ends(self):
+        with mock.patch.object(Path, "read_bytes", lambda _: b"a\r\nb\n"):
+            write_solution(self.skeleton)
+        for name in (".gitignore", "main.py", "data/get_data.sh", "tests/checks.py"):
+            self.assertEqual((self.skeleton / name).read_bytes(), b"a\nb\n", name)
+        self.assertEqual((self.skeleton / "data/get_data.bat").read_bytes(), b"a\r\nb\r\n")
 
     def test_command(self):
         command = ["-m", "course", "skeleton", self.skeleton]
         done = run_program(*command, cwd=ROOT)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertTrue((self.skeleton / "tests/test_loading.py").exists())
+        for name in ("tests/test_loading.py", "tests/inside.py", "report/template.pdf"):
+            self.assertTrue((self.skeleton / name).exists(), name)
         self.assertEqual(list(self.skeleton.rglob("__pycache__")), [])
         (self.skeleton / "main.py").write_text("mine")
         done = run_program(*command, cwd=ROOT)
