@@ -209,12 +209,12 @@ MISTAKES = [
           "test_loss.TestSoftmax.test_large_scores", "overflows"),
     Patch("softmax less the maximum of all", BASE, "scores.max(axis=1, keepdims=True)",
           "scores.max()",
-          "test_loss.TestSoftmax.test_rows_of_very_different_size", "the maximum of all rows"),
+          "test_loss.TestSoftmax.test_large_scores", "the maximum of all rows"),
     *(
         Patch(f"scores clipped to {limit}", BASE,
               "np.exp(scores - scores.max(axis=1, keepdims=True))",
               f"np.exp(np.clip(scores, -{limit}, {limit}))",
-              "test_loss.TestSoftmax.test_rows_of_very_different_size",
+              "test_loss.TestSoftmax.test_large_scores",
               f"scores are clipped to {limit}")
         for limit in (50, 100, 500)
     ),
@@ -276,7 +276,7 @@ MISTAKES = [
     Patch("sigmoid's derivative taken twice", TWO_LAYER, "sigmoid_dev(z)", "sigmoid_dev(z) ** 2",
           f"{_NET}.test_gradient_of_b1", "the derivative of the sigmoid is taken twice"),
     Patch("sigmoid's derivative at the hidden units", TWO_LAYER, "dev(z)", "dev(hidden)",
-          f"{_NET}.test_gradient_of_W1", "taken at the hidden units"),
+          f"{_NET}.test_gradient_of_W1", "sigmoid_dev is given the hidden units"),
     Patch("b1 averaged", TWO_LAYER, _B1, _B1.replace("sum", "mean"),
           f"{_NET}.test_gradient_of_b1", "divided by the number of images twice, for example by a mean"),
     Patch("b2 averaged", TWO_LAYER, _B2, _B2.replace("sum", "mean"),
@@ -329,7 +329,7 @@ MISTAKES = [
           _PASS.replace('W1"]\n        p', 'W1"] + self.weights.setdefault("b1", np.zeros('
                         'self.num_classes))\n        p')
           + '\n            self.gradients["b1"] = d_z.sum(axis=0)',
-          "test_training.TestEpoch.test_train", "W1 after four updates"),
+          "test_training.TestEpoch.test_train", "W1 after four batches"),
     # 3 a
     Patch("biases regularized", REGULARIZATION, 'name.startswith("W")', "True",
           f"{_OPTIMIZER}.test_regularization_spares_biases", "biases are regularized"),
@@ -365,7 +365,7 @@ MISTAKES = [
           f"{_OPTIMIZER}.test_update_of_biases", "nothing is updated"),
     Patch("every second batch", UTILS, "        optimizer.update(model)\n",
           "        if len(results) % 2:\n            optimizer.update(model)\n",
-          "test_training.TestEpoch.test_train", "after four updates"),
+          "test_training.TestEpoch.test_train", "after four batches"),
     Patch("evaluate in mode 'train'", UTILS, 'mode="valid"', 'mode="train"',
           "test_training.TestEpoch.test_evaluate", "which runs forward in mode 'valid'"),
     # 4 a
@@ -385,7 +385,7 @@ MISTAKES = [
           _CURVES, "the validation loss is drawn as 'training'"),
     Patch("both pairs in one picture", UTILS, _FIGURE,
           _FIGURE.replace("figure()", "figure(1)").replace("        plt.close()\n", ""),
-          _CURVES, "share the same axes"),
+          _CURVES, "share axes"),
     Patch("nothing is saved", UTILS, '        plt.savefig(f"{name}.png")\n', "", _CURVES,
           "saves no picture"),
     Patch("print in plot_curves", UTILS, _SAVE, f'{_SAVE}        print("saved", name)\n',

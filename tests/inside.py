@@ -31,8 +31,8 @@ def printed(function, *arguments) -> str:
 def drawn(function, *arguments) -> tuple[list, int]:
     """Call a function; return what each picture that it saves shows, and the number of files.
 
-    Files count if they are different pictures in the working directory. A picture is a list of
-    its axes, each a pair: title and label, and a list of curves (name in the legend, values).
+    A picture is a list of its axes, each a pair: title and label, and a list of curves (name in
+    the legend, values). Different pictures count as files, anywhere in the working directory.
     """
     from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase
@@ -63,31 +63,29 @@ def drawn(function, *arguments) -> tuple[list, int]:
 
 
 def _content(axes) -> tuple[str, list]:
-    """Return the title and label of axes, and their curves."""
-    title = " ".join(axes.get_title(place) for place in ("left", "center", "right"))
-    curves = []
-    for artist in [*axes.get_lines(), *axes.collections]:
-        with contextlib.suppress(AttributeError, TypeError, ValueError):  # it is no curve
-            is_line = artist in axes.get_lines()
-            values = artist.get_ydata() if is_line else artist.get_offsets()[:, 1]
-            if artist.get_visible():
-                curves.append((_name(axes, artist), np.asarray(values, dtype=float).tolist()))
-    return f"{title} {axes.get_ylabel()}", curves
-
-
-def _name(axes, artist) -> str:
-    """Return the name of an artist in a legend, or an empty text."""
+    """Return the title and label of axes, and their curves: lines and points."""
     legends = [each for each in (axes.get_legend(), *axes.figure.legends) if each]
-    if not legends or not artist.get_label().startswith("_"):
-        return artist.get_label() if legends else ""
-    looks = [  # `plt.legend([...])` names curves without telling them
-        text.get_text()
+    # `plt.legend([...])` names curves without telling them; they look like the named handles.
+    named = [
+        (_look(handle), text.get_text())
         for legend in legends
         for handle, text in zip(legend.legend_handles, legend.get_texts())
-        if hasattr(handle, "get_linestyle") and _look(handle) == _look(artist)
     ]
-    return looks[0] if len(looks) == 1 else ""
+    curves = []
+    for artist in [*axes.get_lines(), *axes.collections]:
+        label = artist.get_label() if legends else ""
+        if label.startswith("_"):
+            labels = [text for look, text in named if look == _look(artist)]
+            label = labels[0] if len(labels) == 1 else ""
+        with contextlib.suppress(AttributeError, IndexError, TypeError, ValueError):  # no curve
+            is_line = hasattr(artist, "get_ydata")
+            values = artist.get_ydata() if is_line else artist.get_offsets()[:, 1]
+            if artist.get_visible():
+                curves.append((label, np.asarray(values, dtype=float).tolist()))
+    titles = [axes.get_title(place) for place in ("left", "center", "right")]
+    return " ".join([*titles, axes.get_ylabel()]).strip(), curves
 
 
-def _look(artist) -> tuple:
-    return str(artist.get_color()), str(artist.get_linestyle()), str(artist.get_marker())
+def _look(artist) -> list[str]:
+    names = ("get_color", "get_linestyle", "get_marker")
+    return [str(getattr(artist, name)()) for name in names if hasattr(artist, name)]

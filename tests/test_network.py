@@ -11,35 +11,29 @@ from models import SoftmaxRegression, TwoLayerNet
 from tests import oracle
 from tests.checks import ComparisonTest, draw_sizes, generator_for, mnist_batch
 
-UNTOUCHED = 7.0  # every gradient, before a forward pass that may replace it
-
 
 class NetworkTests:
     """What is asked of either network, with weights of ordinary size on a batch of its own."""
 
     def setUp(self):
         generator = generator_for(self.name)
-        size, hidden, classes, before, self.count = draw_sizes(generator, 5)
-        self.size, self.classes = {"input_size": size, "num_classes": classes}, classes
+        D, H, C, M, N = draw_sizes(generator, 5)
+        self.sizes = {"input_size": D, "num_classes": C}
         if self.name == "TwoLayerNet":
-            self.size["hidden_size"] = hidden
-        self.model = self.Model(**self.size)
+            self.sizes["hidden_size"] = H
+        self.model, self.N, self.C = self.Model(**self.sizes), N, C
         self.weights = {
             name: generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
-            for name, shape in self.shapes(size, classes, hidden).items()
+            for name, shape in self.shapes(D, H, C).items()
         }
         # One input is large, and its gradients with it, so that clipping shows.
-        self.weights["W1"][0] /= 200
-        scale = np.array([200] + [1] * (size - 1))
-        self.before = (
-            scale * generator.random((before, size)),
-            generator.integers(classes, size=before),
-        )
-        self.X = scale * generator.random((self.count, size))
-        self.preactivation, self.hidden, self.p = oracle.forward(self.weights, self.X)
-        self.y = generator.integers(classes, size=self.count)
+        scale = np.array([200] + [1] * (D - 1))
+        self.weights["W1"] /= scale[:, None]
+        self.before = scale * generator.random((M, D)), generator.integers(C, size=M)
+        self.X, self.y = scale * generator.random((N, D)), generator.integers(C, size=N)
+        self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong
-        self.one_hot = np.eye(classes)[self.y]
+        self.one_hot = np.eye(C)[self.y]
         for name, weight in self.weights.items():
             self.model.weights[name] = weight.copy()
 
@@ -55,68 +49,63 @@ class NetworkTests:
     def loss(self, p) -> float:
         return oracle.mean_loss(p, self.y)
 
-    def mark_gradients(self, gradients) -> None:
-        for name, weight in self.weights.items():
-            gradients[name] = np.full_like(weight, UNTOUCHED)
+    def mark_gradients(self) -> dict:
+        """Set all gradients to 7, which a forward pass must replace or leave alone."""
+        marks = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
+        for name, mark in marks.items():
+            self.model.gradients[name] = mark.copy()
+        return marks
 
     def compare_loss(self, mistakes: dict) -> None:
-        loss, _ = self.forward("valid")
         right = self.loss(self.p)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
         mistakes = mistakes | {
-            "it is summed over the images instead of averaged": self.count * right,
+            "it is summed over the images instead of averaged": self.N * right,
             "the minus sign is missing": -right,
-            "it is divided by N * C, not by the number of images N": right / self.classes,
+            "it is divided by N * C, not by the number of images N": right / self.C,
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
             "softmax is applied twice": self.loss(oracle.probabilities(self.p)),
         }
-        self.compare("the loss", loss, right, mistakes)
+        self.compare("the loss", self.forward("valid")[0], right, mistakes)
 
     def compare_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient after two batches with that of the second."""
         self.model.forward(*self.before)
-        self.mark_gradients(self.model.gradients)
+        unset = self.mark_gradients()[name]
         self.forward()
-        right, before = self.gradient(name), oracle.gradients(self.weights, *self.before)[name]
+        right, N, wrong = self.gradient(name), self.N, self.gradient
+        twice = oracle.probabilities(self.p)
         mistakes = mistakes | {
-            "it is not divided by the number of images": self.count * right,
-            "it is divided by the number of images twice, for example by a mean": right
-            / self.count,
-            "it is divided by the number of classes, not of images": (
-                right * self.count / self.classes
-            ),
-            "the one-hot labels are not subtracted from the probabilities": self.gradient(
-                name, d_logits=self.p / self.count
-            ),
+            "it is not divided by the number of images": N * right,
+            "it is divided by the number of images twice, for example by a mean": right / N,
+            "it is divided by the number of classes, not of images": right * N / self.C,
+            "the one-hot labels are not subtracted from p": wrong(name, d_logits=self.p / N),
             "the sign of the loss is flipped; expected p - onehot(y)": -right,
-            "it is the derivative with respect to the probabilities, without that of softmax": (
-                self.gradient(name, d_logits=-self.one_hot / self.p / self.count)
+            "it is the derivative with respect to p; that of softmax is missing": wrong(
+                name, d_logits=-self.one_hot / self.p / N
             ),
-            "softmax is applied twice": self.gradient(
-                name, d_logits=(oracle.probabilities(self.p) - self.one_hot) / self.count
-            ),
-            "it is not stored": np.full_like(right, UNTOUCHED),
-            "it is zero": np.zeros_like(right),
-            "it is added to the gradient of the batch before": UNTOUCHED + right,
-            "it is the gradient of the batch before": before,
+            "softmax is applied twice": wrong(name, d_logits=(twice - self.one_hot) / N),
+            "it is not stored": unset,
+            "it is zero": 0 * right,
+            "it is added to the gradient of the batch before": unset + right,
+            "it is that of the batch before": oracle.gradients(self.weights, *self.before)[name],
         }
         found = self.entry(self.model.gradients, "gradients", name)
         self.compare(f"the gradient of {name}", found, right, mistakes, tolerance=1e-5)
 
     def test_accuracy(self):
-        _, accuracy = self.forward("valid")
         right = oracle.accuracy(self.p, self.y)
         mistakes = {
-            "it is the number of right images, not their fraction": self.count * right,
+            "it is the number of right images, not their fraction": self.N * right,
             "it is in percent; expected a fraction in [0, 1]": 100 * right,
         }
-        self.compare("the accuracy", accuracy, right, mistakes)
+        self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
     def test_mode_train(self):
         """It returns what mode 'valid' returns, and changes only the entries of `gradients`."""
         gradients = self.model.gradients
-        self.mark_gradients(gradients)
+        self.mark_gradients()
         returned = self.call(self.model, "forward", self.X, self.y)
         found = self.unpack("forward", returned, "loss", "accuracy")
         self.compare("loss and accuracy in mode 'train'", found, self.forward("valid"))
@@ -128,30 +117,29 @@ class NetworkTests:
 
     def test_other_modes_store_nothing(self):
         for mode in ("valid", "test"):
-            self.mark_gradients(self.model.gradients)
+            marks = self.mark_gradients()
             found = self.forward(mode)
-            self.compare(f"loss and accuracy in mode {mode!r}", found, self.forward("valid"))
             for name, weight in self.weights.items():
                 what = f"{name} after forward in mode {mode!r}"
                 self.compare(what, self.model.weights[name], weight)
                 mistakes = {f"gradients are stored in mode {mode!r}, too": self.gradient(name)}
-                found = self.entry(self.model.gradients, "gradients", name)
-                expected = np.full_like(weight, UNTOUCHED)
-                self.compare(f"the gradient of {what}", found, expected, mistakes, tolerance=1e-5)
+                now = self.entry(self.model.gradients, "gradients", name)
+                self.compare(f"the gradient of {what}", now, marks[name], mistakes, tolerance=1e-5)
+            self.compare(f"loss and accuracy in mode {mode!r}", found, self.forward("valid"))
 
     def test_initial_weights(self):
         for model, shapes in (
-            (self.Model(), self.shapes(784, 10, 128)),
-            (self.Model(**self.size), {name: W.shape for name, W in self.weights.items()}),
+            (self.Model(), self.shapes(784, 128, 10)),
+            (self.Model(**self.sizes), {name: W.shape for name, W in self.weights.items()}),
         ):
-            generator_of_W1 = np.random.RandomState(1024)
+            stream = np.random.RandomState(1024)
             for name, shape in shapes.items():
                 right, mistakes = np.zeros(shape), {}
                 if len(shape) == 2:
                     right = 0.001 * np.random.RandomState(1024).randn(*shape)
                     mistakes = {
                         "it continues W1's random stream; seed again with 1024": 0.001
-                        * generator_of_W1.randn(*shape),
+                        * stream.randn(*shape),
                         "it is not multiplied by 0.001": 1000 * right,
                     }
                 found = self.entry(model.weights, "weights", name)
@@ -168,9 +156,8 @@ class NetworkTests:
         for name, right in oracle.gradients(model.weights, X, y).items():
             found = self.entry(model.gradients, "gradients", name)
             self.compare(f"the shape of the gradient of {name}", np.shape(found), right.shape)
-            deviation = np.abs(found - right).sum()
             what = f"the summed deviation of the gradient of {name} from the exact one"
-            self.compare(what, deviation, 0, tolerance=5e-8)
+            self.compare(what, np.abs(found - right).sum(), 0, tolerance=5e-8)
 
 
 class TestSoftmaxRegression(NetworkTests, ComparisonTest):
@@ -178,30 +165,23 @@ class TestSoftmaxRegression(NetworkTests, ComparisonTest):
     Model = SoftmaxRegression
 
     @staticmethod
-    def shapes(size: int, classes: int, _) -> dict[str, tuple]:
-        return {"W1": (size, classes)}
+    def shapes(D: int, _, C: int) -> dict[str, tuple]:
+        return {"W1": (D, C)}
 
     def test_loss(self):
-        linear = oracle.probabilities(self.preactivation)
-        self.compare_loss({"the ReLU before the softmax is missing": self.loss(linear)})
+        linear = self.loss(oracle.probabilities(self.z))
+        self.compare_loss({"the ReLU before the softmax is missing": linear})
 
     def test_gradient_of_W1(self):
-        linear = (oracle.probabilities(self.preactivation) - self.one_hot) / self.count
-        self.compare_gradient(
-            "W1",
-            {
-                "the derivative of ReLU is missing, or taken at p": self.gradient("W1", slope=1),
-                "ReLU is used instead of its derivative": self.gradient(
-                    "W1", slope=np.maximum(self.preactivation, 0)
-                ),
-                "the ReLU before the softmax is missing": self.gradient(
-                    "W1", d_logits=linear, slope=1
-                ),
-                "the ReLU before the softmax is missing, but not its derivative": self.gradient(
-                    "W1", d_logits=linear
-                ),
-            },
-        )
+        z, d = self.z, (oracle.probabilities(self.z) - self.one_hot) / self.N
+        both = "the ReLU before the softmax is missing"
+        mistakes = {
+            "the derivative of ReLU is missing, or taken at p": self.gradient("W1", slope=1),
+            "ReLU is used instead of its derivative": self.gradient("W1", slope=z * (z > 0)),
+            both: self.gradient("W1", d_logits=d, slope=1),
+            f"{both}, but not its derivative": self.gradient("W1", d_logits=d),
+        }
+        self.compare_gradient("W1", mistakes)
 
 
 class TestTwoLayerNet(NetworkTests, ComparisonTest):
@@ -209,48 +189,42 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
     Model = TwoLayerNet
 
     @staticmethod
-    def shapes(size: int, classes: int, hidden: int) -> dict[str, tuple]:
-        return {"W1": (size, hidden), "b1": (hidden,), "W2": (hidden, classes), "b2": (classes,)}
+    def shapes(D: int, H: int, C: int) -> dict[str, tuple]:
+        return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
 
-    def loss_of(self, hidden=None, **weights) -> float:
-        """Return the loss with other hidden units or other weights."""
-        weights = self.weights | weights
-        if hidden is None:
-            return self.loss(oracle.forward(weights, self.X)[2])
-        return self.loss(oracle.probabilities(hidden @ weights["W2"] + weights["b2"]))
+    def loss_with(self, **weights) -> float:
+        """Return the loss with other weights."""
+        return self.loss(oracle.forward(self.weights | weights, self.X)[2])
+
+    def loss_of_hidden(self, hidden) -> float:
+        """Return the loss with other hidden units."""
+        return self.loss(oracle.probabilities(hidden @ self.weights["W2"] + self.weights["b2"]))
+
+    def test_loss(self):
+        shifted = self.weights["W1"] + self.weights["b1"]
+        mistakes = {
+            "b1 is left out": self.loss_with(b1=0),
+            "b2 is left out": self.loss_with(b2=0),
+            "both biases are left out": self.loss_with(b1=0, b2=0),
+            "b1 is added to W1 instead of X W1": self.loss_with(W1=shifted, b1=0),
+            "ReLU is used instead of the sigmoid": self.loss_of_hidden(np.maximum(self.z, 0)),
+            "the sigmoid between the layers is missing": self.loss_of_hidden(self.z),
+        }
+        self.compare_loss(mistakes)
 
     def hidden_mistakes(self, name: str) -> dict:
         """Return what mistakes on the way back through the sigmoid give."""
-        s, z = self.hidden, self.preactivation
-        s_of_s = oracle.sigmoid(s)
-        return {
-            "the derivative of the sigmoid is missing": self.gradient(name, slope=1),
-            "the derivative of the sigmoid is taken twice": self.gradient(
-                name, slope=(s * (1 - s)) ** 2
-            ),
-            "the derivative of the sigmoid is taken at the hidden units, not at X W1 + b1": (
-                self.gradient(name, slope=s_of_s * (1 - s_of_s))
-            ),
-            "the derivative of the sigmoid is z (1 - z), as if z = X W1 + b1 were its value": (
-                self.gradient(name, slope=z * (1 - z))
-            ),
-            "the derivative of ReLU is used instead of that of the sigmoid": self.gradient(
-                name, slope=z > 0
-            ),
+        s, z, s_of_s = self.hidden, self.z, oracle.sigmoid(self.hidden)
+        slopes = {
+            "the derivative of the sigmoid is missing": 1,
+            "the derivative of the sigmoid is taken twice": (s * (1 - s)) ** 2,
+            "sigmoid_dev is given the hidden units (or sigmoid changes its argument); expected "
+            "X W1 + b1": s_of_s * (1 - s_of_s),
+            "the derivative is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z
+            * (1 - z),
+            "the derivative of ReLU is used instead of that of the sigmoid": z > 0,
         }
-
-    def test_loss(self):
-        z, b1 = self.preactivation, self.weights["b1"]
-        self.compare_loss(
-            {
-                "b1 is left out": self.loss_of(b1=0),
-                "b2 is left out": self.loss_of(b2=0),
-                "both biases are left out": self.loss_of(b1=0, b2=0),
-                "ReLU is used instead of the sigmoid": self.loss_of(np.maximum(z, 0)),
-                "the sigmoid between the layers is missing": self.loss_of(z),
-                "b1 is added to W1 instead of X W1": self.loss_of(W1=self.weights["W1"] + b1, b1=0),
-            }
-        )
+        return {mistake: self.gradient(name, slope=slope) for mistake, slope in slopes.items()}
 
     def test_gradient_of_W2(self):
         self.compare_gradient("W2", {})

@@ -18,10 +18,10 @@ class TestOptimizer(ComparisonTest):
 
     def setUp(self):
         self.generator = generator_for("optimizer")
-        size, hidden, classes = draw_sizes(self.generator, 3)
+        D, H, C = draw_sizes(self.generator, 3)
         self.rate, self.reg = self.generator.uniform(0.1, 0.9, size=2)
-        self.model = TwoLayerNet(size, classes, hidden)
-        shapes = {"W1": (size, hidden), "b1": hidden, "W2": (hidden, classes), "b2": classes}
+        self.model = TwoLayerNet(D, C, H)
+        shapes = {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}
         self.weights = {name: self.generator.normal(size=shape) for name, shape in shapes.items()}
         for name, weight in self.weights.items():
             self.model.weights[name] = weight.copy()
@@ -39,56 +39,56 @@ class TestOptimizer(ComparisonTest):
         """Compare gradients after `apply_regularization`."""
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
         for name in names:
-            gradient, term = self.gradients[name], self.reg * self.weights[name]
+            W, g = self.weights[name], self.gradients[name]
+            term, hint = self.reg * W, "the derivative of reg/2 * W^2 is reg * W"
             mistakes = {
-                "reg * W is not added": gradient,
-                "2 * reg * W is added: the derivative of reg/2 * W^2 is reg * W": gradient
-                + 2 * term,
-                "half of reg * W is added: the derivative of reg/2 * W^2 is reg * W": gradient
-                + term / 2,
-                "reg * W^2 is added: the derivative of reg/2 * W^2 is reg * W": gradient
-                + term * self.weights[name],
+                "reg * W is not added": g,
+                f"2 * reg * W is added: {hint}": g + 2 * term,
+                f"half of reg * W is added: {hint}": g + term / 2,
+                f"reg * W^2 is added: {hint}": g + term * W,
+                f"reg/2 * sum(W^2) is added: {hint}": g + (term * W).sum() / 2,
                 "reg * W replaces the gradient; expected their sum": term,
-                "reg * W is subtracted": gradient - term,
-                "reg/2 * sum(W^2) is added, not its derivative reg * W": gradient
-                + (term * self.weights[name]).sum() / 2,
-                "reg * W is multiplied by the learning rate, which is the task of update": gradient
+                "reg * W is subtracted": g - term,
+                "reg * W is multiplied by the learning rate; update does that": g
                 + self.rate * term,
             }
-            right = gradient + term
+            right = g + term
             if name.startswith("b"):
-                right, mistakes = gradient, {"biases are regularized, too": gradient + term}
+                right, mistakes = g, {"biases are regularized, too": g + term}
             found = self.entry(self.model.gradients, "gradients", name)
             self.compare(f"the gradient of {name}", found, right, mistakes)
 
     def compare_updates(self, *names: str) -> None:
         """Compare weights after each of three updates by one optimizer."""
-        optimizer, last = SGD(self.rate, self.reg), {}
+        optimizer, steps = SGD(self.rate, self.reg), {}
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name in names:
-                weight, gradient = self.weights[name], self.gradients[name]
-                change = oracle.step(name, weight, gradient, self.rate, self.reg)
-                decay = self.rate * self.reg * weight
-                right = weight + change
-                found = self.entry(self.model.weights, "weights", name)
-                before = last.get(name, np.ones_like(weight))
-                share = np.vdot(before, found - right) / np.vdot(before, before)
+                W, g = self.weights[name], self.gradients[name]
+                step = oracle.step(name, W, g, self.rate, self.reg)
+                decay = self.rate * self.reg * W
+                found, right = self.entry(self.model.weights, "weights", name), W + step
+                last = steps.get(name, np.ones_like(W))
+                momentum = np.vdot(last, np.asarray(found) - right) / np.vdot(last, last) * last
                 mistakes = {
-                    "nothing is updated": weight,
-                    "it goes uphill: the step is added instead of subtracted": weight - change,
-                    "the learning rate is missing": weight + change / self.rate,
-                    "the learning rate is applied twice": weight + change * self.rate,
-                    "the weight is replaced by the step": change,
-                    "the L2 term is missing": weight - self.rate * gradient,
+                    "nothing is updated": W,
+                    "it goes uphill: the step is added instead of subtracted": W - step,
+                    "the learning rate is missing": W + step / self.rate,
+                    "the learning rate is applied twice": W + step * self.rate,
+                    "the weight is replaced by the step": step,
+                    "the L2 term is missing": W - self.rate * g,
                     "the L2 term is added twice": right - decay,
                     "the L2 term is halved": right + decay / 2,
                     "biases are regularized, too": right - decay,
-                    "the L2 term replaces the gradient": weight - decay,
-                    "the step before is still in it; expected no momentum": right + share * before,
+                    "the L2 term replaces the gradient": W - decay,
+                    "the step before still counts; expected no momentum": right + momentum,
                 }
+                if name.startswith("b"):
+                    del mistakes["the L2 term is added twice"], mistakes["the L2 term is missing"]
+                else:
+                    del mistakes["biases are regularized, too"]
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
-                self.weights[name], last[name] = right, change
+                self.weights[name], steps[name] = right, step
             self.draw_gradients()
 
     def test_regularization_of_matrices(self):
@@ -99,14 +99,13 @@ class TestOptimizer(ComparisonTest):
 
     def test_regularization_changes_no_weights(self):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
-        for name, weight in self.weights.items():
-            change = self.reg * weight
+        for name, W in self.weights.items():
             mistakes = {
-                "the L2 term is added to the weights instead of the gradients": weight + change,
-                "the weights decay here; add the L2 term to the gradients": weight - change,
+                "the L2 term is added to the weights instead of the gradients": (1 + self.reg) * W,
+                "the weights decay here; add the L2 term to the gradients": (1 - self.reg) * W,
             }
-            what = f"{name} after apply_regularization"
-            self.compare(what, self.model.weights[name], weight, mistakes)
+            found = self.model.weights[name]
+            self.compare(f"{name} after apply_regularization", found, W, mistakes)
 
     def test_update_of_matrices(self):
         self.compare_updates("W1", "W2")
@@ -123,33 +122,30 @@ class TestEpoch(ComparisonTest):
     """`train` and `evaluate` against the oracle, on four batches, the last one smaller."""
 
     def setUp(self):
-        self.generator = generator_for("epoch")
-        self.size, self.hidden, self.classes, *counts = draw_sizes(self.generator, 5)
-        self.sizes = [max(counts)] * 3 + [min(counts)]
-        self.X = [self.generator.random((count, self.size)) for count in self.sizes]
-        self.y = [self.generator.integers(self.classes, size=count) for count in self.sizes]
-
-    def networks(self):
-        """Yield each network, and its weights, which are of ordinary size."""
-        D, H, C = self.size, self.hidden, self.classes
+        generator = generator_for("epoch")
+        D, H, C, *counts = draw_sizes(generator, 5)
+        self.counts = [max(counts)] * 3 + [min(counts)]
+        self.X = [generator.random((count, D)) for count in self.counts]
+        self.y = [generator.integers(C, size=count) for count in self.counts]
+        self.networks = []  # each with its weights, which are of ordinary size
         for model, shapes in (
             (SoftmaxRegression(D, C), {"W1": (D, C)}),
             (TwoLayerNet(D, C, H), {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}),
         ):
-            weights = {name: self.generator.normal(size=shape) for name, shape in shapes.items()}
+            weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
             for name, weight in weights.items():
                 model.weights[name] = weight.copy()
-            yield model, weights
+            self.networks.append((model, weights))
 
     def compare_averages(self, what: str, returned, results: list) -> None:
         """Compare loss and accuracy, averaged over the images or over the batches."""
         found = self.unpack(what, returned, "loss", "accuracy")
-        averages = np.average(results, axis=0, weights=self.sizes), np.mean(results, axis=0)
+        averages = np.average(results, axis=0, weights=self.counts), np.mean(results, axis=0)
         nearest = min(averages, key=lambda average: abs(average[0] - found[0]))
         self.compare(f"{what}: loss and accuracy", found, nearest, tolerance=1e-5)
 
     def test_train(self):
-        for model, weights in self.networks():
+        for model, weights in self.networks:
             results = []
             for X, y in zip(self.X, self.y):
                 p = oracle.forward(weights, X)[2]
@@ -160,12 +156,12 @@ class TestEpoch(ComparisonTest):
                     weights = weights | {name: weight + step}
             returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
             for name, weight in weights.items():
-                what = f"{name} after four updates with the gradients of forward"
+                what = f"{name} after four batches (first mend forward and update, if they fail)"
                 self.compare(what, model.weights[name], weight, tolerance=1e-5)
             self.compare_averages("train", returned, results)
 
     def test_evaluate(self):
-        for model, weights in self.networks():
+        for model, weights in self.networks:
             batches = [(oracle.forward(weights, X)[2], y) for X, y in zip(self.X, self.y)]
             results = [(oracle.mean_loss(p, y), oracle.accuracy(p, y)) for p, y in batches]
             model.gradients["W1"] = zeros = np.zeros_like(weights["W1"])
@@ -175,8 +171,8 @@ class TestEpoch(ComparisonTest):
             for name, weight in weights.items():
                 self.compare(f"{name} after evaluate", model.weights[name], weight)
             if not stores:
-                mistakes = "the gradient of W1 after evaluate, which runs forward in mode 'valid'"
-                self.compare(mistakes, model.gradients["W1"], zeros)
+                what = "the gradient of W1 after evaluate, which runs forward in mode 'valid'"
+                self.compare(what, model.gradients["W1"], zeros)
 
 
 class TestCurves(InFolder, ComparisonTest):
@@ -185,15 +181,13 @@ class TestCurves(InFolder, ComparisonTest):
     def setUp(self):
         super().setUp()
         generator = generator_for("histories")
-        self.histories = {  # in the order of the arguments
-            "training loss": generator.uniform(1.5, 3, size=6).tolist(),
-            "training accuracy": generator.random(6).tolist(),
-            "validation loss": generator.uniform(1.5, 3, size=6).tolist(),
-            "validation accuracy": generator.random(6).tolist(),
-        }
+        names = ("training loss", "training accuracy", "validation loss", "validation accuracy")
+        lowest, scale = np.array([1.5, 0, 1.5, 0]), np.array([2, 1, 2, 1])
+        values = lowest[:, None] + scale[:, None] * generator.random((4, 6))
+        self.histories = dict(zip(names, values.tolist()))  # in the order of the arguments
 
-    def shown(self, values: list) -> str:
-        """Return the name of the history with these values, accuracies perhaps in percent."""
+    def name_of(self, values: list) -> str:
+        """Return the name of the history with these values, of accuracies also in percent."""
         for name, history in self.histories.items():
             for factor in (1, 100) if "accuracy" in name else (1,):
                 if np.shape(values) == (6,) and np.allclose(values, factor * np.array(history)):
@@ -203,82 +197,65 @@ class TestCurves(InFolder, ComparisonTest):
     def test_curves(self):
         pictures, files = inside.drawn(utils.plot_curves, *map(list, self.histories.values()))
         self.assertTrue(pictures, "plot_curves saves no picture with Matplotlib")
-        found = []
+        found = set()
         for picture in pictures:
-            self.assertTrue(
-                any(curves for _, curves in picture),
-                "a saved picture is empty; save a figure before it is closed or cleared",
-            )
+            if not any(curves for _, curves in picture):
+                self.fail("a saved picture is empty; save a figure before you close or clear it")
             for title, curves in picture:
-                names = {self.shown(values): label for label, values in curves}
-                names.pop("", None)
-                found += names
-                quantities = {name.split()[1] for name in names}
-                self.assertLess(
-                    len(quantities),
-                    2,
-                    "losses and accuracies share the same axes; begin a new figure for the second",
-                )
-                for name, label in names.items():
-                    self.compare_words(label, name, {"training": "train", "validation": "val"})
-                    self.compare_words(title, name, {"loss": "loss", "accuracy": "accurac"})
+                labels = {self.name_of(values): label for label, values in curves}
+                labels.pop("", None)
+                found |= labels.keys()
+                if len({name.split()[1] for name in labels}) == 2:
+                    self.fail("losses and accuracies share axes; begin a new figure for the second")
+                for name, label in labels.items():
+                    self.check_text(name, label, training="train", validation="val")
+                    self.check_text(name, title, loss="loss", accuracy="accura")
         for name in self.histories:
-            self.assertIn(
-                name,
-                found,
-                f"no picture shows the {name} of all epochs; is it drawn before savefig, and does "
-                "each figure have a file of its own?",
-            )
+            what = f"no picture shows the {name} of all epochs; is each saved in its own file?"
+            self.assertIn(name, found, what)
         different = len({str(picture) for picture in pictures})
-        self.assertGreaterEqual(
-            files, different, f"found {files} different pictures, expected {different}"
-        )
+        if files < different:
+            self.fail(f"found {files} different pictures in files, expected {different}")
 
-    def compare_words(self, text: str, name: str, words: dict[str, str]) -> None:
-        """Fail if a text names only the opposite of what is shown."""
-        for kind, word in words.items():
-            other = any(each in text.lower() for each in words.values() if each != word)
-            if kind in name and other and word not in text.lower():
-                self.fail(f"the {name} is drawn as {text.strip()!r}")
+    def check_text(self, name: str, text: str, **words: str) -> None:
+        """Fail if a text names the opposite of what is shown, and not what is shown."""
+        named = {kind for kind, word in words.items() if word in text.lower()}
+        if named and not any(kind in name for kind in named):
+            self.fail(f"the {name} is drawn as {text!r}")
 
 
 class TestOutput(InFolder, ComparisonTest):
-    def test_nothing_is_printed(self):
-        labels, pixels = made_up_images(10)
-        for name in ("mnist_train.csv", "mnist_test.csv"):
-            write_csv(self.folder / "data" / name, labels, pixels)
-        network, p, y = _baseNetwork(), np.full((10, 10), 0.1), labels.astype(int)
-        calls = [
-            ("load_mnist_trainval", utils.load_mnist_trainval),
-            ("load_mnist_test", utils.load_mnist_test),
-            ("generate_batched_data", utils.generate_batched_data, p.tolist(), y.tolist(), 3, True),
-            *(
-                (name, getattr(network, name), p)
-                for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax")
-            ),
-            ("cross_entropy_loss", network.cross_entropy_loss, p, y),
-            ("compute_accuracy", network.compute_accuracy, p, y),
-        ]
-        for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
-            model = Model(input_size=10)
-            calls += [
-                (name, Model),
-                *((f"{name}.forward", model.forward, p, y, mode) for mode in ("train", "valid")),
-                ("apply_regularization", _BaseOptimizer().apply_regularization, model),
-                ("update", SGD().update, model),
-                ("train", utils.train, 1, [p], [y], model, SGD(), False),
-                ("evaluate", utils.evaluate, [p], [y], model, False),
-            ]
-        for call in calls:
-            self.check_output(*call)
+    def check_output(self, name: str, function, *arguments) -> None:
+        printed = inside.printed(function, *arguments)
+        if printed:
+            self.fail(f"{name} prints {printed[:60]!r}; a grader may deduct all points for that")
 
     def test_plot_curves_prints_nothing(self):
         self.check_output("plot_curves", utils.plot_curves, [2.0], [0.1], [3.0], [0.2])
 
-    def check_output(self, name: str, function, *arguments) -> None:
-        printed = inside.printed(function, *arguments)
-        message = f"{name} prints {printed[:60]!r}; a grader may deduct all points for that"
-        self.assertFalse(printed, message)
+    def test_nothing_is_printed(self):
+        labels, pixels = made_up_images(10)
+        for name in ("mnist_train.csv", "mnist_test.csv"):
+            write_csv(self.folder / "data" / name, labels, pixels)
+        p, y = np.full((10, 10), 0.1), labels.astype(int)
+        self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
+        self.check_output("load_mnist_test", utils.load_mnist_test)
+        batching = utils.generate_batched_data, p.tolist(), y.tolist(), 3, True
+        self.check_output("generate_batched_data", *batching)
+        network = _baseNetwork()
+        for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
+            self.check_output(name, getattr(network, name), p)
+        self.check_output("cross_entropy_loss", network.cross_entropy_loss, p, y)
+        self.check_output("compute_accuracy", network.compute_accuracy, p, y)
+        for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
+            self.check_output(name, Model)
+            model, optimizer = Model(10), SGD()
+            for mode in ("train", "valid"):
+                self.check_output(f"{name}.forward", model.forward, p, y, mode)
+            self.check_output("apply_regularization", optimizer.apply_regularization, model)
+            self.check_output("update", optimizer.update, model)
+            self.check_output("train", utils.train, 1, [p], [y], model, optimizer, False)
+            self.check_output("evaluate", utils.evaluate, [p], [y], model, False)
 
 
 if __name__ == "__main__":
