@@ -309,7 +309,7 @@ MISTAKES = [
     Patch("the gradient of the batch before", SOFTMAX, 'self.gradients["W1"] = X.T @ d_z',
           'new, self.new = X.T @ d_z, getattr(self, "new", 0 * self.weights["W1"])\n'
           '            self.gradients["W1"], self.new = self.new, new',
-          f"{_REGRESSION}.test_gradient_of_W1", "the gradient of the batch before"),
+          f"{_REGRESSION}.test_gradient_of_W1", "it is that of the batch before"),
     Patch("forward writes into X", TWO_LAYER, "        z = X @", "        X -= 1e-9\n        z = X @",
           f"{_NET}.test_mode_train", "forward changes its argument"),
     Patch("num_classes ignored", SOFTMAX, "np.eye(self.num_classes)", "np.eye(10)",

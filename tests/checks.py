@@ -159,4 +159,5 @@ def short(value) -> str:
     """Show a number, a text or a small array in one line."""
     if np.ndim(value) == 0:
         return str(value) if np.asarray(value).dtype.kind in "US" else f"{value:.6g}"
-    return np.array2string(value, precision=6, separator=", ").replace("\n", "")
+    text = np.array2string(value, separator=", ", formatter={"all": "{:.6g}".format})
+    return text.replace("\n", "")

@@ -135,6 +135,7 @@ class TestEpoch(ComparisonTest):
             weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
             for name, weight in weights.items():
                 model.weights[name] = weight.copy()
+            inside.isolate(model)
             self.networks.append((model, weights))
 
     def compare_averages(self, what: str, returned, results: list) -> None:
@@ -240,8 +241,9 @@ class TestOutput(InFolder, ComparisonTest):
         p, y = np.full((10, 10), 0.1), labels.astype(int)
         self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
         self.check_output("load_mnist_test", utils.load_mnist_test)
-        batching = utils.generate_batched_data, p.tolist(), y.tolist(), 3, True
-        self.check_output("generate_batched_data", *batching)
+        for seed in (None, 1):
+            batching = utils.generate_batched_data, p.tolist(), y.tolist(), 3, True, seed
+            self.check_output("generate_batched_data", *batching)
         network = _baseNetwork()
         for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
             self.check_output(name, getattr(network, name), p)

@@ -11,9 +11,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
+
 from course import HERE, PARTS, without_solutions, write_skeleton, write_solution
 from course.mistakes import MISTAKES, VARIANTS, Patch
-from tests import ROOT, InFolder
+from tests import ROOT, InFolder, oracle
 from tests.checks import mnist_batch
 from tests.project import run_program, write_made_up_data
 
@@ -95,6 +97,25 @@ class TestMistakes(unittest.TestCase):
         for variant, found in zip(VARIANTS, workers.map(failures_of, VARIANTS)):
             with self.subTest(variant.name):
                 self.assertEqual(found, {})
+
+
+class TestOracle(unittest.TestCase):
+    def test_gradients(self):
+        """The chain rule gives the slopes of the loss, by central differences."""
+        generator = np.random.default_rng([*b"oracle"])
+        for shapes in ({"W1": (5, 4)}, {"W1": (5, 6), "b1": 6, "W2": (6, 4), "b2": 4}):
+            weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+            X, y = generator.random((7, 5)), generator.integers(4, size=7)
+            for name, gradient in oracle.gradients(weights, X, y).items():
+                for index in np.ndindex(gradient.shape):
+                    step = np.zeros(gradient.shape)
+                    step[index] = 1e-6
+                    losses = [
+                        oracle.mean_loss(oracle.forward(weights | {name: moved}, X)[2], y)
+                        for moved in (weights[name] - step, weights[name] + step)
+                    ]
+                    slope = (losses[1] - losses[0]) / 2e-6
+                    self.assertAlmostEqual(gradient[index], slope, places=7)
 
 
 class TestWithoutMnist(InFolder):
