@@ -168,9 +168,13 @@ MISTAKES = [
           "global last\n    last = seed if seed is not None else globals().get('last')\n"
           "    if last is not None:\n        random.seed(last)",
           f"{_BATCHES}.test_shuffled_without_a_seed", "without a seed"),
+    Patch("random reset after a call", UTILS, _SHUFFLE, f"{_SHUFFLE}        random.seed(1)\n",
+          f"{_BATCHES}.test_shuffled_without_a_seed", "reset after a call"),
+    Patch("shuffled by default", UTILS, "batch_size=32, shuffle=False", "batch_size=32, shuffle=True",
+          f"{_BATCHES}.test_in_order", "the order of the images by default"),
     Patch("shuffled although shuffle=False", UTILS, "    if shuffle:\n",
           "    if shuffle or seed is not None:\n",
-          f"{_BATCHES}.test_in_order", "shuffled all the same"),
+          f"{_BATCHES}.test_in_order", "they are shuffled"),
     Patch("labels of a batch as floats", UTILS, "[label[row] for row in rows]))",
           "[label[row] for row in rows], dtype=float))",
           f"{_BATCHES}.test_in_order", "become float64"),
@@ -218,6 +222,8 @@ MISTAKES = [
               f"scores are clipped to {limit}")
         for limit in (50, 100, 500)
     ),
+    Patch("softmax less the mean", BASE, "scores.max(axis=1", "scores.mean(axis=1",
+          "test_loss.TestSoftmax.test_large_scores", "softmax of [[2"),
     Patch("softmax writes into its argument", BASE,
           "exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))",
           "scores -= scores.max(axis=1, keepdims=True)\n        exponentials = np.exp(scores)",
@@ -310,6 +316,8 @@ MISTAKES = [
           'new, self.new = X.T @ d_z, getattr(self, "new", 0 * self.weights["W1"])\n'
           '            self.gradients["W1"], self.new = self.new, new',
           f"{_REGRESSION}.test_gradient_of_W1", "it is that of the batch before"),
+    Patch("mode 'valid' by default", TWO_LAYER, 'mode="train"):', 'mode="valid"):',
+          f"{_NET}.test_gradient_of_W1", "it is not stored"),
     Patch("forward writes into X", TWO_LAYER, "        z = X @", "        X -= 1e-9\n        z = X @",
           f"{_NET}.test_mode_train", "forward changes its argument"),
     Patch("num_classes ignored", SOFTMAX, "np.eye(self.num_classes)", "np.eye(10)",

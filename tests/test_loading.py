@@ -110,7 +110,7 @@ class TestBatches(ComparisonTest):
         """Return the order of the images and that of the labels."""
         data, labels = self.batches(self.batch_size, *arguments)
         for name, batch in (("images", data[0]), ("labels", labels[0])):
-            self.assertIsInstance(batch, np.ndarray, f"a batch of {name} is no NumPy array")
+            self.assertIsInstance(batch, np.ndarray, f"a batch of {name} is not a NumPy array")
         images, order = np.concatenate(list(data)), np.concatenate(list(labels))
         self.compare("the shape of all batches", images.shape, self.images.shape)
         self.compare("the first pixels of the images, sorted", sorted(images[:, 0]), self.label)
@@ -151,7 +151,7 @@ class TestBatches(ComparisonTest):
 
     def test_in_order(self):
         seed = self.seeds[0]
-        mistakes = {"they are shuffled all the same": shuffled(self.count, seed)}
+        mistakes = {"they are shuffled": shuffled(self.count, seed)}
         for what, arguments in (("by default", ()), ("with shuffle=False", (False, seed))):
             images, labels = self.order(*arguments)
             self.compare(f"the order of the images {what}", images, self.label, mistakes)
