@@ -128,7 +128,7 @@ MISTAKES = [
           f"{_BATCHES}.test_sizes", "is dropped"),
     Patch("an empty batch at the end", UTILS, "range(0, len(order), batch_size)",
           "range(0, len(order) + 1, batch_size)",
-          f"{_BATCHES}.test_sizes_without_a_remainder", "an empty batch"),
+          f"{_BATCHES}.test_sizes", "an empty batch"),
     Patch("last batch padded", UTILS, "rows = order[", "rows = (order + order)[",
           f"{_BATCHES}.test_sizes", "is padded"),
     Patch("images shuffled, labels not", UTILS, "[label[row] for row in rows]",
@@ -180,7 +180,7 @@ MISTAKES = [
           f"{_BATCHES}.test_in_order", "become float64"),
     Patch("batch_size fixed", UTILS, "    order = list(range(len(data)))\n",
           "    order, batch_size = list(range(len(data))), 32\n",
-          f"{_BATCHES}.test_sizes", "the sizes of the batches of images, with batch_size"),
+          f"{_BATCHES}.test_sizes", "images, with batch_size"),
     # 2.1 a
     Patch("sigmoid without the minus sign", BASE, "np.exp(-X)", "np.exp(X)",
           f"{_ACTIVATION}.test_sigmoid", "minus sign in exp(-x)", also="test_network"),

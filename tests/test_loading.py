@@ -94,7 +94,7 @@ class TestBatches(ComparisonTest):
     def setUp(self):
         generator = generator_for("batches")
         [self.batch_size] = draw_sizes(generator, 1)
-        self.count = 80 // self.batch_size * self.batch_size + int(generator.integers(2, 5))
+        self.count = 80 // self.batch_size * self.batch_size
         self.seeds = generator.choice(range(1, 1000), size=3, replace=False).tolist()
         self.images = generator.random((self.count, 784))
         self.images[:, 0] = range(self.count)
@@ -119,35 +119,23 @@ class TestBatches(ComparisonTest):
         return rows, order
 
     def test_sizes(self):
-        for batch_size, arguments in ((self.batch_size, [self.batch_size]), (32, [])):
-            full, remainder = divmod(self.count, batch_size)
-            sizes = [batch_size] * full
+        for count, size, arguments in (
+            (self.count, 32, []),  # the default
+            (self.count, self.batch_size, [self.batch_size]),
+            (self.count - 3, self.batch_size, [self.batch_size]),
+        ):
+            del self.data[count:], self.label[count:]
+            full, remainder = [size] * (count // size), count % size
+            right = [*full, remainder] if remainder else full
+            mistakes = {
+                "the last batch, which is smaller, is dropped": full,
+                "the last batch is padded; expected a smaller one": [*full, size],
+                "the remainder was merged into the last batch": [*full[:-1], size + remainder],
+                "there is an empty batch at the end": [*full, 0],
+            }
             for name, batches in zip(("images", "labels"), self.batches(*arguments)):
-                self.compare(
-                    f"the sizes of the batches of {name}, with batch_size {batch_size}",
-                    [len(batch) for batch in batches],
-                    [*sizes, remainder],
-                    {
-                        "the last batch, which is smaller, is dropped": sizes,
-                        "the last batch is padded; expected a smaller one": [*sizes, batch_size],
-                        "the remainder was merged into the last batch": [
-                            *sizes[:-1],
-                            batch_size + remainder,
-                        ],
-                    },
-                )
-
-    def test_sizes_without_a_remainder(self):
-        full, remainder = divmod(self.count, self.batch_size)
-        del self.data[-remainder:], self.label[-remainder:]
-        sizes = [self.batch_size] * full
-        for name, batches in zip(("images", "labels"), self.batches(self.batch_size)):
-            self.compare(
-                f"the sizes of the batches of {name}",
-                [len(batch) for batch in batches],
-                sizes,
-                {"there is an empty batch at the end": [*sizes, 0]},
-            )
+                what = f"the sizes of the batches of {count} {name}, with batch_size {size}"
+                self.compare(what, [len(batch) for batch in batches], right, mistakes)
 
     def test_in_order(self):
         seed = self.seeds[0]

@@ -45,8 +45,8 @@ class _baseNetwork:
         ndarray (N, C)
             Numbers in [0, 1]; each row sums to 1.
 
-        Hint: which axis belongs to the classes, and what does `keepdims` do in a sum along it? Then
-        try `np.exp(1000)`. What happens to the fraction if you subtract the same constant from all
+        Hint: which axis belongs to the classes, and what does `keepdims` do in a sum along it? Try
+        `np.exp(1000)`, too. What happens to the fraction if you subtract the same constant from all
         scores of a row, and which constant keeps every exponent small?
         """
         # BEGIN SOLUTION
@@ -69,8 +69,8 @@ class _baseNetwork:
         float
             The cross-entropy, averaged over the N images. Without the L2 term.
 
-        Hint: only one probability of each row counts. NumPy picks one entry of each row if you index
-        with two arrays of length N, the rows and the columns. Check by hand: what is the loss of a
+        Hint: only one probability in each row counts. NumPy picks one entry per row if the index
+        is two arrays of length N, the rows and the columns. Check by hand: what is the loss of a
         network that is certain and right, and of one that guesses among ten classes?
         """
         # BEGIN SOLUTION
@@ -129,8 +129,8 @@ class _baseNetwork:
         -------
         ndarray of the same shape
 
-        Hint: derive it on paper, then write it in terms of the sigmoid. Where is the curve steepest,
-        and how steep is it there?
+        Hint: derive it on paper, then write it in terms of the sigmoid. Where is the curve
+        steepest, and how steep is it there?
         """
         # BEGIN SOLUTION
         s = self.sigmoid(x)

@@ -23,8 +23,8 @@ class SGD(_BaseOptimizer):
         model : a network
             With dictionaries `weights` and `gradients`, of the same keys and shapes.
 
-        Hint: the gradient points uphill. The regularization is a method of this class. Make sure that
-        the new arrays are entries of `model.weights` in the end, not only local variables.
+        Hint: the gradient points uphill. The regularization is a method of this class. In the end,
+        the new arrays must be entries of `model.weights`, not only local variables.
         """
         # BEGIN SOLUTION
         self.apply_regularization(model)
