@@ -36,10 +36,10 @@ class TestLoading(InFolder, ComparisonTest):
                 right,
                 {
                     "training and validation are swapped": self.count - right,
-                    "all images are in it; the cut follows from their number": self.count,
+                    "it contains all images; compute the cut from their number": self.count,
                     "one image is missing": right - 1,
-                    "there is one too many": right + 1,
-                    "it is 5/6, as of 50,000 and 10,000": self.count * 5 // 6,
+                    "it contains one image too many": right + 1,
+                    "it is 5/6, as in a split into 50,000 and 10,000": self.count * 5 // 6,
                 },
             )
         images, labels = np.array([*parts[0], *parts[2]]), [*parts[1], *parts[3]]
@@ -69,7 +69,7 @@ class TestLoading(InFolder, ComparisonTest):
                 pixels / 255,
                 {
                     "they are not scaled; expected value / 255": pixels,
-                    "they are divided by 256, not 255": pixels / 256,
+                    "they are divided by 256 instead of 255": pixels / 256,
                     "they are scaled twice": pixels / 255**2,
                 },
             )

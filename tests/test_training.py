@@ -82,7 +82,7 @@ class TestOptimizer(ComparisonTest):
                     "the L2 term is halved": right + decay / 2,
                     "biases are regularized, too": right - decay,
                     "the L2 term replaces the gradient": W - decay,
-                    "the step before still counts; expected no momentum": right + momentum,
+                    "the previous step still counts; expected no momentum": right + momentum,
                 }
                 if name.startswith("b"):
                     del mistakes["the L2 term is added twice"], mistakes["the L2 term is missing"]
@@ -103,7 +103,10 @@ class TestOptimizer(ComparisonTest):
         for name, W in self.weights.items():
             mistakes = {
                 "the L2 term is added to the weights instead of the gradients": (1 + self.reg) * W,
-                "the weights decay here; add the L2 term to the gradients": (1 - self.reg) * W,
+                "the L2 term is subtracted from the weights; add it to the gradients": (
+                    1 - self.reg
+                )
+                * W,
             }
             found = self.model.weights[name]
             self.compare(f"{name} after apply_regularization", found, W, mistakes)
@@ -158,7 +161,9 @@ class TestEpoch(ComparisonTest):
                     weights = weights | {name: weight + step}
             returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
             for name, weight in weights.items():
-                what = f"{name} after four batches (first mend forward and update, if they fail)"
+                what = (
+                    f"{name} after four batches (fix forward and update first, if their tests fail)"
+                )
                 self.compare(what, model.weights[name], weight, tolerance=1e-5)
             self.compare_averages("train", returned, results)
 
@@ -213,7 +218,7 @@ class TestCurves(InFolder, ComparisonTest):
                     self.check_text(name, label, training="train", validation="val(?!u)")
                     self.check_text(name, title, loss="loss", accuracy="accura")
         for name in self.histories:
-            what = f"no picture shows the {name} of all epochs; is each saved in its own file?"
+            what = f"no picture shows the {name} of all epochs; has each figure its own file?"
             self.assertIn(name, found, what)
         different = len({str(picture) for picture in pictures})
         if files < different:
