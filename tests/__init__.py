@@ -11,16 +11,17 @@ import unittest
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as main.py does, before NumPy is imported
+os.environ["MPLBACKEND"] = "agg"  # no window, and no backend of a notebook
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def made_up_images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def made_up_images(count: int, seed=0) -> tuple[np.ndarray, np.ndarray]:
     """Return labels (count,) and pixels (count, 784) from 0 to 255 that a network can learn.
 
-    The label decides which 70 pixels are bright.
+    The label decides which 70 pixels are bright. `seed` may be a generator.
     """
     generator = np.random.default_rng(seed)
     labels = generator.integers(10, size=count)
@@ -33,6 +34,12 @@ def made_up_images(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def csv_lines(labels, pixels) -> list[str]:
     """Return the lines of a CSV file of images, without line ends."""
     return [",".join(map(str, [label, *row])) for label, row in zip(labels, pixels)]
+
+
+def write_csv(file: Path, labels, pixels) -> None:
+    """Write a CSV file of images, and its folder if there is none."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("\n".join(csv_lines(labels, pixels)) + "\n")
 
 
 def shuffled(count: int, seed: int) -> list[int]:

@@ -1,26 +1,34 @@
 """What the tests of the handout's five parts share.
 
-`Checks.check` compares a value with the right one. Where they differ it says so in two lines, and
-names the mistake that gives this value, if it is one of those that the test knows.
+`ComparisonTest.compare` compares a value with the right one. Where they differ it says so in two
+lines, and names the mistakes that give this value, of those that the test knows.
 
-The environment variable TEST_SEED seeds all made-up data.
+The environment variable TEST_SEED, any text, seeds all made-up data.
 """
 
+import copy
 import itertools
 import os
+import reprlib
 import unittest
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 __unittest = True  # so that a traceback ends in the test, not in this file
 
-SEED = int(os.environ.get("TEST_SEED", "0"))
+SEED = os.environ.get("TEST_SEED", "0")
 
 
-def random_numbers(part: int) -> np.random.Generator:
-    """Return the generator of one part's data."""
-    return np.random.default_rng([SEED, part])
+def generator_for(data: str) -> np.random.Generator:
+    """Return a generator for some made-up data, seeded by TEST_SEED and the name of the data."""
+    return np.random.default_rng([*f"{SEED} {data}".encode()])
+
+
+def draw_sizes(generator: np.random.Generator, count: int) -> list[int]:
+    """Return sizes that all differ, also from the 10 classes of MNIST."""
+    return generator.choice([5, 6, 7, 8, 9, 11, 12, 13], size=count, replace=False).tolist()
 
 
 def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -40,10 +48,17 @@ def require_mnist() -> None:
         )
 
 
-class Checks(unittest.TestCase):
-    """A test case with one way to compare."""
+class ComparisonTest(unittest.TestCase):
+    """A test case that compares values and names mistakes."""
 
-    def check(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-9) -> None:
+    longMessage = False
+
+    def run(self, result=None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a correct solution may warn of an overflow in exp
+            return super().run(result)
+
+    def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
         """Fail unless `found` is `expected`.
 
         Parameters
@@ -53,34 +68,55 @@ class Checks(unittest.TestCase):
         found, expected : array_like of numbers, or str
             Arrays must have the same shape.
         mistakes : dict, optional
-            The value that each typical mistake gives. The first that is `found` is named.
+            The value that each typical mistake gives. All that give `found` are named.
         tolerance : float
             Allowed deviation of each number, relative and absolute.
         """
-        if same(found, expected, tolerance):
-            return
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
-        names = (name for name, value in (mistakes or {}).items() if same(found, value, tolerance))
+        if not isinstance(expected, str):
+            try:
+                found = np.asarray(found, dtype=float)
+            except (TypeError, ValueError):
+                self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
+        if same(found, expected, tolerance):
+            return
+        names = [name for name, value in (mistakes or {}).items() if same(found, value, tolerance)]
         likeness = how_it_differs(found, expected, tolerance)
-        self.fail(
-            f"{what}: {'; '.join([likeness, *names][:2])}\n{difference(found, expected, tolerance)}"
-        )
+        words = [likeness] * (likeness != "wrong" or not names) + [", or ".join(names)] * any(names)
+        self.fail(f"{what}: {'; '.join(words)}\n{difference(found, expected, tolerance)}")
 
-    def values(self, function: str, returned, *names: str):
-        """Return what a function returned, or fail if it is not one value for each name."""
-        if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+    def unpack(self, function: str, returned, *names: str):
+        """Return what a function returned, or fail unless it is one value for each name."""
+        if not isinstance(returned, (tuple, list, np.ndarray)) or len(returned) != len(names):
             kind = "None" if returned is None else f"a {type(returned).__name__}"
+            if isinstance(returned, (tuple, list)):
+                kind += f" of {len(returned)}"
             self.fail(
                 f"{function} returns {kind}; expected {len(names)} values: {', '.join(names)}"
             )
         return returned
 
+    def call(self, owner, function: str, *arguments):
+        """Call a function with copies of these arguments; fail if it changes one."""
+        copies = copy.deepcopy(arguments)
+        returned = copy.deepcopy(getattr(owner, function)(*copies))
+        for before, after in zip(arguments, copies):
+            if not np.array_equal(before, after):
+                self.fail(f"{function} changes its argument; change a copy, or make a new array")
+        return returned
+
+    def entry(self, dictionary, name: str, key: str):
+        """Return an entry of a model's dictionary, or fail if it has no such key."""
+        if key not in dictionary:
+            self.fail(f"{name} has no key {key!r}; it has {', '.join(sorted(dictionary))}")
+        return dictionary[key]
+
 
 def same(found, expected, tolerance: float) -> bool:
     """Tell whether two values have the same shape and nearly the same numbers."""
-    if found is None or isinstance(found, str) or isinstance(expected, str):
-        return found is not None and str(found) == str(expected)
+    if isinstance(found, str) or isinstance(expected, str):
+        return str(found) == str(expected)
     return np.shape(found) == np.shape(expected) and np.allclose(
         found, expected, rtol=tolerance, atol=tolerance, equal_nan=True
     )
@@ -88,16 +124,16 @@ def same(found, expected, tolerance: float) -> bool:
 
 def how_it_differs(found, expected, tolerance: float) -> str:
     """Say whether it is the right value multiplied, or its rows in another order."""
-    if isinstance(found, str) or isinstance(expected, str):
+    if isinstance(expected, str):
         return "wrong"
     if np.shape(found) != np.shape(expected):
-        return "of the wrong shape"
+        return "of the wrong shape" if np.ndim(expected) or np.ndim(found) else "wrong"
     factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
-    if np.isfinite(factor) and same(found, np.multiply(factor, expected), tolerance):
+    if abs(factor) > 1e-4 and same(found, np.multiply(factor, expected), tolerance):
         if abs(factor + 1) < 1e-6:
             return "the right value with the wrong sign"
-        for text, number in (("{:.0f} times", factor), ("1/{:.0f} of", 1 / (factor or 1))):
-            if number > 1.5 and abs(number - round(number)) < 1e-4 * number:
+        for text, number in (("{:.0f} times", factor), ("1/{:.0f} of", 1 / factor)):
+            if 1.5 < number < 1e4 and abs(number - round(number)) < 1e-4 * number:
                 return f"{text.format(number)} the right value"
     if np.ndim(found) and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
         return "the right values in another order"
@@ -114,11 +150,14 @@ def difference(found, expected, tolerance: float) -> str:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
         index = tuple(np.argwhere(~close)[0].tolist())
         found, expected, place = found[index], expected[index], f" at {list(index)}"
-    return f"found {short(found)}{place}, expected {short(expected)}"
+    alike = short(found) == short(expected) and found.shape == expected.shape
+    deviation = f": off by {np.abs(found - expected).max():.1e}" if alike else ""
+    return f"found {short(found)}{place}, expected {short(expected)}{deviation}"
 
 
 def short(value) -> str:
     """Show a number, a text or a small array in one line."""
     if np.ndim(value) == 0:
         return str(value) if np.asarray(value).dtype.kind in "US" else f"{value:.6g}"
-    return np.array2string(value, precision=6, separator=", ").replace("\n", "")
+    text = np.array2string(value, separator=", ", formatter={"all": "{:.6g}".format})
+    return text.replace("\n", "")

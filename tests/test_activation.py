@@ -6,87 +6,73 @@ import unittest
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests.checks import Checks, random_numbers
+from tests import inside, oracle
+from tests.checks import ComparisonTest, draw_sizes, generator_for
 
 
-class TestActivation(Checks):
+class TestActivation(ComparisonTest):
     def setUp(self):
-        self.network = _baseNetwork()
-        generator = random_numbers(1)
-        self.x = generator.normal(scale=2, size=generator.integers(3, 9, size=2))
-        # Each value once more, computed by `math`.
-        self.sigmoid = np.array([[1 / (1 + math.exp(-x)) for x in row] for row in self.x])
+        generator = generator_for("activations")
+        self.x = generator.normal(scale=2, size=draw_sizes(generator, 2))
+
+    def compare_function(self, name: str, x, expected, mistakes: dict) -> None:
+        network = _baseNetwork()
+        if name == "sigmoid_dev":
+            inside.isolate(network, "sigmoid")
+        self.compare(f"{name}(x)", self.call(network, name, x), expected, mistakes)
 
     def test_sigmoid(self):
-        self.check(
-            "sigmoid(X)",
-            self.network.sigmoid(self.x.copy()),
-            self.sigmoid,
-            {
-                "the sign in exp(-x) is missing": 1 - self.sigmoid,
-                "it is the derivative": self.sigmoid * (1 - self.sigmoid),
-                "it is tanh": np.tanh(self.x),
-            },
-        )
+        x, s = self.x, oracle.sigmoid(self.x)
+        mistakes = {
+            "the minus sign in exp(-x) is missing": 1 - s,
+            "1 / 1 + exp(-x) lacks brackets around the sum": 1 + np.exp(-x),
+            "it is the derivative": s * (1 - s),
+            "it is tanh": np.tanh(x),
+        }
+        expected = [[1 / (1 + math.exp(-each)) for each in row] for row in x]
+        self.compare_function("sigmoid", x, expected, mistakes)
 
     def test_sigmoid_far_from_0(self):
-        found = self.network.sigmoid(np.array([[-800.0, 800.0]]))  # exp(800) is inf
-        self.check(
-            "sigmoid of -800 and 800",
-            found,
-            [[0, 1]],
-            {"exp(x) / (1 + exp(x)) is inf / inf": [[0, math.nan]]},
-        )
+        x = np.array([[-800.0, -13.0, 13.0, 800.0]])
+        small = 1 / (1 + math.exp(13))
+        mistakes = {"exp(x) / (1 + exp(x)) is inf / inf": [[0, small, 1 - small, math.nan]]}
+        found = _baseNetwork().sigmoid(x)
+        self.compare("sigmoid of -800, -13, 13, 800", found, [[0, small, 1 - small, 1]], mistakes)
 
     def test_sigmoid_dev(self):
-        s = self.sigmoid
-        step = 1e-6
-        slope = (1 / (1 + np.exp(-self.x - step)) - 1 / (1 + np.exp(-self.x + step))) / (2 * step)
-        s_of_s = 1 / (1 + np.exp(-s))
-        self.check(
-            "sigmoid_dev(x)",
-            self.network.sigmoid_dev(self.x.copy()),
-            slope,
-            {
-                "it is x (1 - x), as if x were the sigmoid's value already": self.x * (1 - self.x),
-                "it is the derivative at sigmoid(x) instead of x": s_of_s * (1 - s_of_s),
-                "it is the sigmoid itself": s,
-                "a factor sigmoid(x) is missing": 1 - s,
-            },
-            tolerance=1e-8,
-        )
+        x, s, h = self.x, oracle.sigmoid(self.x), 1e-6
+        s_of_s = oracle.sigmoid(s)
+        mistakes = {
+            "it is x (1 - x), as if x were already sigmoid(x)": x * (1 - x),
+            "it is the derivative at sigmoid(x) instead of x": s_of_s * (1 - s_of_s),
+            "it is the sigmoid itself": s,
+            "the factor sigmoid(x) is missing": 1 - s,
+        }
+        slope = (oracle.sigmoid(x + h) - oracle.sigmoid(x - h)) / (2 * h)
+        self.compare_function("sigmoid_dev", x, slope, mistakes)
 
     def test_relu(self):
-        expected = [[max(0.0, x) for x in row] for row in self.x.tolist()]
-        self.check(
-            "ReLU(X)",
-            self.network.ReLU(self.x.copy()),
-            expected,
-            {
-                "it is min(0, x)": np.minimum(self.x, 0),
-                "it is |x|": np.abs(self.x),
-                "it is the derivative": self.x > 0,
-            },
-        )
+        x = 100 * self.x
+        mistakes = {
+            "it is min(0, x)": np.minimum(x, 0),
+            "it is |x|": np.abs(x),
+            "it is the derivative": x > 0,
+            "it is x": x,
+        }
+        self.compare_function("ReLU", x, [[max(0.0, each) for each in row] for row in x], mistakes)
 
     def test_relu_dev(self):
-        self.check(
-            "ReLU_dev(X)",
-            self.network.ReLU_dev(self.x.copy()),
-            [[float(x > 0) for x in row] for row in self.x],
-            {
-                "it is ReLU itself": np.maximum(self.x, 0),
-                "it is 1 where x < 0": self.x < 0,
-            },
-        )
+        x = self.x
+        mistakes = {"it is ReLU itself": np.maximum(x, 0), "it is 1 where x < 0": x < 0}
+        self.compare_function("ReLU_dev", x, [[each > 0 for each in row] for row in x], mistakes)
 
     def test_relu_dev_at_0(self):
-        self.check(
-            "ReLU_dev of -1, 0 and 1",
-            self.network.ReLU_dev(np.array([[-1.0, 0.0, 1.0]])),
-            [[0, 0, 1]],
-            {"it is 1 at 0, where the handout's convention is 0": [[0, 1, 1]]},
-        )
+        mistakes = {
+            "it is 1 at 0; the skeleton takes 0": [[0, 1, 1]],
+            "it is 1/2 at 0; the skeleton takes 0": [[0, 0.5, 1]],
+        }
+        found = _baseNetwork().ReLU_dev(np.array([[-1.0, 0.0, 1.0]]))
+        self.compare("ReLU_dev of -1, 0 and 1", found, [[0, 0, 1]], mistakes)
 
 
 if __name__ == "__main__":

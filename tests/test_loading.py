@@ -6,228 +6,220 @@ import unittest
 import numpy as np
 
 import utils
-from tests import InFolder, csv_lines, made_up_images, shuffled
-from tests.checks import SEED, Checks, mnist_batch, random_numbers, require_mnist
+from tests import InFolder, inside, made_up_images, shuffled, write_csv
+from tests.checks import ComparisonTest, draw_sizes, generator_for, mnist_batch, require_mnist
+
+PARTS = ("train_data", "train_label", "val_data", "val_label")
 
 
-class TestLoading(InFolder, Checks):
+class TestLoading(InFolder, ComparisonTest):
     """`load_mnist_trainval` on a small CSV of made-up images."""
 
     def setUp(self):
         super().setUp()
-        self.count = 5 * int(random_numbers(5).integers(4, 9))
-        self.labels, self.pixels = made_up_images(self.count, SEED + 1)
-        (self.folder / "data").mkdir()
-        for name in ("mnist_train.csv", "mnist_test.csv"):
-            lines = "\n".join(csv_lines(self.labels, self.pixels))
-            (self.folder / "data" / name).write_text(lines + "\n")
+        generator = generator_for("images")
+        self.count = 5 * int(generator.integers(12, 15))
+        self.labels, self.pixels = made_up_images(self.count, generator)
+        write_csv(self.folder / "data/mnist_train.csv", self.labels, self.pixels)
+        write_csv(self.folder / "data/mnist_test.csv", self.labels[:7], self.pixels[:7])
 
     def load(self):
-        names = ("train_data", "train_label", "val_data", "val_label")
-        return self.values("load_mnist_trainval", utils.load_mnist_trainval(), *names)
+        return self.unpack("load_mnist_trainval", utils.load_mnist_trainval(), *PARTS)
 
     def test_split(self):
-        train_data, train_label, val_data, val_label = self.load()
-        train = self.count * 4 // 5
-        for name, found in (("images", train_data), ("labels", train_label)):
-            self.check(
-                f"the number of training {name}, 80 % of {self.count}",
+        parts, cut = self.load(), self.count * 4 // 5
+        for name, found in zip(PARTS, parts):
+            percent, right = (80, cut) if "train" in name else (20, self.count - cut)
+            self.compare(
+                f"the length of {name}, {percent} % of {self.count} images",
                 len(found),
-                train,
+                right,
                 {
-                    "the parts are swapped": self.count - train,
-                    "all are taken": self.count,
-                    "one is missing": train - 1,
-                    "one is in both parts, or missing in validation": train + 1,
+                    "training and validation are swapped": self.count - right,
+                    "it contains all images; compute the cut from their number": self.count,
+                    "one image is missing": right - 1,
+                    "it contains one image too many": right + 1,
+                    "it is 5/6, as in a split into 50,000 and 10,000": self.count * 5 // 6,
                 },
             )
-        for name, found in (("images", val_data), ("labels", val_label)):
-            self.check(
-                f"the number of validation {name}, 20 % of {self.count}",
-                len(found),
-                self.count - train,
-                {"all are taken": self.count, "one is missing": self.count - train - 1},
-            )
-
-    def test_order(self):
-        train_data, train_label, val_data, val_label = self.load()
-        labels = np.array([*train_label, *val_label], dtype=float)
-        images = np.array([*train_data, *val_data])
-        front = np.roll(np.arange(self.count), -self.count // 5)
-        for name, found, expected in (
-            ("labels", labels, self.labels),
+        images, labels = np.array([*parts[0], *parts[2]]), [*parts[1], *parts[3]]
+        for name, found, right in (
+            ("labels", np.array(labels, dtype=float), self.labels),
             ("images", images / images.max(), self.pixels / self.pixels.max()),
         ):
-            self.check(
-                f"the sequence of the {name}, training before validation",
+            self.compare(
+                f"the order of the {name}, training before validation",
                 found,
-                expected,
-                {"validation is taken from the front; expected the last 20 %": expected[front]},
+                right,
+                {"validation is taken from the front": np.roll(right, cut, axis=0)},
             )
 
     def test_scaling(self):
         train_data, _, val_data, _ = self.load()
         test_data, _ = utils.load_mnist_test()
-        pixels = np.sort(self.pixels.ravel().astype(float))
-        for name, images in (
-            ("training and validation", [*train_data, *val_data]),
-            ("test", test_data),
+        for name, images, count in (
+            ("training and validation", [*train_data, *val_data], self.count),
+            ("test", test_data, 7),
         ):
-            # Sorted, because the order is another test's concern.
-            self.check(
+            # Sorted, because another test is concerned with the order.
+            pixels = np.sort(self.pixels[:count].ravel().astype(float))
+            self.compare(
                 f"the pixels of the {name} images, sorted",
                 np.sort(np.ravel(images)),
                 pixels / 255,
                 {
                     "they are not scaled; expected value / 255": pixels,
-                    "they are divided by 256, not 255": pixels / 256,
+                    "they are divided by 256 instead of 255": pixels / 256,
                     "they are scaled twice": pixels / 255**2,
                 },
             )
 
     def test_types(self):
-        train_data, train_label, val_data, val_label = self.load()
-        for name, images, labels in (
-            ("training", train_data, train_label),
-            ("validation", val_data, val_label),
-        ):
-            self.check(f"the type of a {name} image", type(images[0]).__name__, "list")
-            self.check(
-                f"the type of a {name} label",
-                type(labels[0]).__name__,
-                "int",
-                {
-                    "labels are left as floats": "float",
-                    "labels are left as text": "str",
-                    "labels are NumPy's; convert them with tolist() or int()": "int64",
-                },
-            )
+        for name, found in zip(PARTS, self.load()):
+            kinds = ", ".join(sorted({type(each).__name__ for each in found}))
+            if "data" in name:
+                self.compare(f"the type of the images in {name}", kinds, "list")
+                continue
+            mistakes = {
+                "labels are left as floats": "float",
+                "labels are left as text": "str",
+                "labels are NumPy's; convert them with tolist() or int()": "int64",
+            }
+            self.compare(f"the type of the labels in {name}", kinds, "int", mistakes)
 
 
-class TestBatches(Checks):
+class TestBatches(ComparisonTest):
     """`generate_batched_data` on images that can be told apart: image k starts with k, label k."""
 
     def setUp(self):
-        generator = random_numbers(6)
-        self.batch_size = int(generator.integers(5, 12))
-        self.count = int(self.batch_size * generator.integers(5, 9)) + 1
-        self.seed = int(generator.integers(1, 1000))
-        images = generator.random((self.count, 784))
-        images[:, 0] = range(self.count)
-        self.data, self.label = images.tolist(), list(range(self.count))
+        generator = generator_for("batches")
+        [self.batch_size] = draw_sizes(generator, 1)
+        self.count = 80 // self.batch_size * self.batch_size
+        self.seeds = generator.choice(range(1, 1000), size=3, replace=False).tolist()
+        self.images = generator.random((self.count, 784))
+        self.images[:, 0] = range(self.count)
+        self.data, self.label = self.images.tolist(), list(range(self.count))
         self.addCleanup(random.setstate, random.getstate())
-        random.seed(SEED)
 
     def batches(self, *arguments):
         """Return the batches of copies of the data."""
-        data, label = self.data.copy(), self.label.copy()
-        returned = utils.generate_batched_data(data, label, self.batch_size, *arguments)
-        data, labels = self.values(
-            "generate_batched_data", returned, "batched_data", "batched_label"
-        )
-        for name, batch in (("images", data[0]), ("labels", labels[0])):
-            self.check(f"the type of a batch of {name}", type(batch).__name__, "ndarray")
-        return data, labels
+        returned = utils.generate_batched_data(self.data.copy(), self.label.copy(), *arguments)
+        return self.unpack("generate_batched_data", returned, "batched_data", "batched_label")
 
     def order(self, *arguments) -> tuple[np.ndarray, np.ndarray]:
-        """Return the order of the images and that of their labels."""
-        data, labels = self.batches(*arguments)
-        return np.concatenate(data)[:, 0], np.concatenate(labels)
+        """Return the order of the images and that of the labels."""
+        data, labels = self.batches(self.batch_size, *arguments)
+        for name, batch in (("images", data[0]), ("labels", labels[0])):
+            self.assertIsInstance(batch, np.ndarray, f"a batch of {name} is not a NumPy array")
+        # Empty batches are another test's concern.
+        images, order = (np.concatenate([b for b in each if len(b)]) for each in (data, labels))
+        self.compare("the shape of all batches", images.shape, self.images.shape)
+        self.compare("the first pixels of the images, sorted", sorted(images[:, 0]), self.label)
+        rows = images[:, 0].astype(int)
+        self.compare("the pixels of the images", images, self.images[rows])
+        return rows, order
 
     def test_sizes(self):
-        full, rest = divmod(self.count, self.batch_size)
-        sizes = [self.batch_size] * full
-        for name, batches in zip(("images", "labels"), self.batches()):
-            self.check(
-                f"the sizes of the batches of {name}",
-                [len(batch) for batch in batches],
-                [*sizes, rest],
-                {
-                    "the last batch, which is smaller, is dropped": sizes,
-                    "the last batch is padded; expected a smaller one": [*sizes, self.batch_size],
-                    "what is left over has joined the last batch": [
-                        *sizes[:-1],
-                        self.batch_size + rest,
-                    ],
-                },
-            )
+        for count, size, arguments in (
+            (self.count, 32, []),  # the default
+            (self.count, self.batch_size, [self.batch_size]),
+            (self.count - 3, self.batch_size, [self.batch_size]),
+        ):
+            del self.data[count:], self.label[count:]
+            full, remainder = [size] * (count // size), count % size
+            right = [*full, remainder] if remainder else full
+            mistakes = {
+                "the last batch, which is smaller, is dropped": full,
+                "the last batch is padded; expected a smaller one": [*full, size],
+                "the remainder was merged into the last batch": [*full[:-1], size + remainder],
+                "there is an empty batch at the end": [*full, 0],
+            }
+            for name, batches in zip(("images", "labels"), self.batches(*arguments)):
+                what = f"the sizes of the batches of {count} {name}, with batch_size {size}"
+                self.compare(what, [len(batch) for batch in batches], right, mistakes)
 
-    def test_sizes_without_a_rest(self):
-        self.data.pop()
-        self.label.pop()
-        sizes = [self.batch_size] * (self.count // self.batch_size)
-        for name, batches in zip(("images", "labels"), self.batches()):
-            self.check(
-                f"the sizes of the batches of {name}",
-                [len(batch) for batch in batches],
-                sizes,
-                {"an empty batch stands at the end": [*sizes, 0]},
-            )
-
-    def test_default_batch_size(self):
-        returned = utils.generate_batched_data([*self.data] * 2, [*self.label] * 2)
-        data, _ = self.values("generate_batched_data", returned, "batched_data", "batched_label")
-        self.check("the default size of a batch", len(data[0]), 32)
-
-    def test_contents(self):
-        data, labels = self.batches()
-        self.check("the images in order, with shuffle=False", np.concatenate(data), self.data)
-        self.check("the labels in order, with shuffle=False", np.concatenate(labels), self.label)
-
-    def test_shuffled_with_a_seed(self):
-        images, labels = self.order(True, self.seed)
-        generator = random.Random(self.seed)
-        orders = [list(range(self.count)) for _ in range(2)]
-        for order in orders:
-            generator.shuffle(order)
-        numpy = np.random.RandomState(self.seed).permutation(self.count)
-        mistakes = {
-            "shuffle=True has no effect": self.label,
-            "it is NumPy's order; expected random.seed and random.shuffle": numpy,
-            "it is the order of NumPy's default_rng; expected random.seed and random.shuffle": (
-                np.random.default_rng(self.seed).permutation(self.count)
-            ),
-            "it is the order of random.sample; expected that of random.shuffle": random.Random(
-                self.seed
-            ).sample(self.label, self.count),
-            "images and labels are shuffled one after the other, into different orders": orders[1],
-        }
-        for name, found in (("images", images), ("labels", labels)):
-            self.check(f"the order of the {name} with seed {self.seed}", found, orders[0], mistakes)
-
-    def test_labels_belong_to_their_images(self):
-        images, labels = self.order(True)
-        self.check(
-            "the labels of the shuffled images",
-            labels,
-            images,
-            {"the images are shuffled, the labels are not": self.label},
+    def test_in_order(self):
+        seed = self.seeds[0]
+        mistakes = {"they are shuffled": shuffled(self.count, seed)}
+        for what, arguments in (("by default", ()), ("with shuffle=False", (False, seed))):
+            images, labels = self.order(*arguments)
+            self.compare(f"the order of the images {what}", images, self.label, mistakes)
+            self.compare(f"the order of the labels {what}", labels, self.label, mistakes)
+        self.assertIn(
+            labels.dtype.kind,
+            "iu",
+            f"the labels of a batch become {labels.dtype}; expected integers",
         )
 
+    def test_shuffled_with_a_seed(self):
+        for seed in self.seeds:
+            generator = random.Random(seed)
+            right, second = self.label.copy(), self.label.copy()
+            generator.shuffle(right)
+            generator.shuffle(second)
+            numpy = np.random.RandomState(seed).permutation(self.count)
+            sample = random.Random(seed).sample(self.label, self.count)
+            mistakes = {
+                "shuffle=True has no effect": self.label,
+                "it is NumPy's order; expected random.seed and random.shuffle": numpy,
+                "it is the order of NumPy's default_rng; expected random.seed and random.shuffle": (
+                    np.random.default_rng(seed).permutation(self.count)
+                ),
+                "it is reversed, or the order of random.sample": sample,
+                "images and labels are shuffled one after the other, into different orders": second,
+                "it is the order of another seed": shuffled(self.count, self.seeds[0]),
+                "the order is inverted; expected order[i] to be the image at place i": (
+                    np.argsort(right)
+                ),
+            }
+            for name, found in zip(("images", "labels"), self.order(True, seed)):
+                self.compare(f"the order of the {name} with seed={seed}", found, right, mistakes)
+
     def test_shuffled_without_a_seed(self):
-        images, _ = self.order(True)
-        self.check("the shuffled images, sorted", np.sort(images), self.label)
-        self.assertNotEqual(images.tolist(), self.label, "shuffle=True has no effect")
+        """The order follows the state of `random`: the same after the same seed, else another."""
+        orders = []
+        for seed in (self.seeds[0], self.seeds[0], self.seeds[1]):
+            inside.seed_random(seed)
+            for _ in range(2):
+                images, labels = self.order(True)
+                mistakes = {"the images are shuffled, the labels are not": self.label}
+                self.compare("the labels of the shuffled images", labels, images, mistakes)
+                orders.append(images.tolist())
+        first, second, third, fourth, other, another = orders
+        self.assertNotIn(self.label, orders, "shuffle=True has no effect without a seed")
+        self.assertNotEqual(first, second, "two shuffles in a row, without a seed, are the same")
+        message = "without a seed, the order is always the same, or `random` is reset after a call"
+        self.assertTrue(first != other and second != another, message)
+        self.assertEqual(
+            [first, second],
+            [third, fourth],
+            "without a seed, the order must follow the state of Python's `random`: call "
+            "random.seed only with a seed",
+        )
 
     def test_the_callers_lists_are_left_alone(self):
-        data, label = [image.copy() for image in self.data], self.label.copy()
-        utils.generate_batched_data(data, label, self.batch_size, True, self.seed)
-        mistakes = {"they are shuffled in place; shuffle a copy": shuffled(self.count, self.seed)}
-        first_pixels = [image[0] for image in data]
-        self.check("the caller's images, after the call", first_pixels, self.label, mistakes)
-        self.check("the caller's labels, after the call", label, self.label, mistakes)
+        data, label = self.images.tolist(), self.label.copy()
+        utils.generate_batched_data(data, label, self.batch_size, True, self.seeds[0])
+        order = shuffled(self.count, self.seeds[0])
+        mistake = "they are shuffled in place; shuffle a copy"
+        for name, found, right in (("data", data, self.images), ("label", label, self.label)):
+            mistakes = {mistake: np.array(right)[order]}
+            self.compare(f"the caller's `{name}`, after the call", found, right, mistakes)
 
 
-class TestMnist(Checks):
+class TestMnist(ComparisonTest):
     def test_split_of_mnist(self):
         require_mnist()
-        train_data, train_label, val_data, val_label = utils.load_mnist_trainval()
+        returned = utils.load_mnist_trainval()
+        train_data, train_label, val_data, val_label = self.unpack(
+            "load_mnist_trainval", returned, *PARTS
+        )
         sizes = [len(part) for part in (train_data, train_label, val_data, val_label)]
-        self.check("the sizes of MNIST's parts", sizes, [48_000, 48_000, 12_000, 12_000])
+        self.compare("the sizes of MNIST's parts", sizes, [48_000, 48_000, 12_000, 12_000])
         images, labels = mnist_batch(10)
-        self.check("the first 10 training images", train_data[:10], images)
-        self.check("the first 10 training labels", train_label[:10], labels)
-        self.check("the first 5 validation labels", val_label[:5], [4, 7, 8, 8, 5])
+        self.compare("the first 10 training images", train_data[:10], images)
+        self.compare("the first 10 training labels", train_label[:10], labels)
+        self.compare("the first 5 validation labels", val_label[:5], [4, 7, 8, 8, 5])
 
 
 if __name__ == "__main__":

@@ -6,133 +6,116 @@ import unittest
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests.checks import Checks, random_numbers
+from tests import oracle
+from tests.checks import ComparisonTest, draw_sizes, generator_for
 
 
-class TestSoftmax(Checks):
-    def setUp(self):
-        self.network = _baseNetwork()
-        generator = random_numbers(2)
-        shape = generator.integers((2, 3), (6, 9))
-        shape[1] += shape[1] == shape[0]  # not square, so that a sum over the wrong axis shows
-        self.scores = generator.normal(scale=2, size=shape)
-
+class TestSoftmax(ComparisonTest):
     def test_softmax(self):
-        exponentials = np.array([[math.exp(z) for z in row] for row in self.scores])
-        right = np.array([row / math.fsum(row) for row in exponentials])
-        # Many subtract each row's maximum first, which makes other numbers of the same mistake.
-        shifted = exponentials / exponentials.max(axis=1, keepdims=True)
-        axis = "the sum runs over the images (axis 0), not the classes (axis 1)"
-        everything = "the sum runs over all entries, not over each row"
-        less_maximum = ", after each row's maximum is subtracted"
-        self.check(
-            "softmax(scores)",
-            self.network.softmax(self.scores.copy()),
-            right,
-            {
-                axis: exponentials / exponentials.sum(axis=0),
-                axis + less_maximum: shifted / shifted.sum(axis=0),
-                everything: exponentials / exponentials.sum(),
-                everything + less_maximum: shifted / shifted.sum(),
-                "it is not divided by the sum": exponentials,
-                "it is not divided by the sum" + less_maximum: shifted,
-            },
-        )
+        generator = generator_for("scores")
+        scores = generator.normal(scale=2, size=draw_sizes(generator, 2))
+        mistakes = {}
+        # Many subtract each row's maximum first, which changes the values that a mistake gives.
+        for z in (scores, scores - scores.max(axis=1, keepdims=True)):
+            e, first = np.exp(z), ", after each row's maximum is subtracted" * (z is not scores)
+            mistakes |= {
+                f"the sum is over the images (axis 0), not the classes{first}": e / e.sum(axis=0),
+                f"the sum is over all entries, not over each row{first}": e / e.sum(),
+                f"it is not divided by the sum{first}": e,
+            }
+        found = self.call(_baseNetwork(), "softmax", scores)
+        self.compare("softmax(scores)", found, oracle.probabilities(scores), mistakes)
 
     def test_large_scores(self):
-        nan = math.nan
-        self.check(
-            "softmax of [[1000, 0, -1000]]",
-            self.network.softmax(np.array([[1000.0, 0.0, -1000.0]])),
-            [[1, 0, 0]],
-            {
-                "exp(1000) overflows; subtract each row's maximum first, which changes no "
-                "probability": [[nan, 0, 0]],
-            },
-        )
-
-    def test_rows_of_very_different_size(self):
-        nan = math.nan
-        self.check(
-            "softmax of [[1000, 1000], [-1000, -1000]]",
-            self.network.softmax(np.array([[1000.0, 1000.0], [-1000.0, -1000.0]])),
-            [[0.5, 0.5], [0.5, 0.5]],
-            {
-                "exp(1000) overflows; subtract each row's maximum first": [[nan] * 2] * 2,
-                "the maximum of all rows is subtracted, and exp(-2000) is 0; subtract each row's "
-                "own": [[0.5, 0.5], [nan, nan]],
-            },
-        )
+        """Rows of opposite signs, whose scores differ by a fraction of 1 to 2,000."""
+        for gap in (0.5, 3, 12, 30, 60, 150, 600, 2000):
+            size = gap * generator_for(f"scores of size {gap}").uniform(1, 1.2)
+            z = size * np.array([[1.0, 1.5, 2.0], [-1.0, -1.25, -2.1]])
+            e, shifted = np.exp(z), np.exp(z - z.max())
+            mistakes = {
+                "exp overflows, or is 0 in a whole row; subtract each row's maximum": e
+                / e.sum(axis=1, keepdims=True),
+                "the maximum of all rows is subtracted; subtract each row's own": shifted
+                / shifted.sum(axis=1, keepdims=True),
+            }
+            for limit in (20, 50, 100, 500, 700):
+                clipped = oracle.probabilities(np.clip(z, -limit, limit))
+                mistakes[f"scores are clipped to {limit}; subtract each row's maximum"] = clipped
+            found = _baseNetwork().softmax(z.copy())
+            self.compare(
+                f"softmax of {z.round().tolist()}", found, oracle.probabilities(z), mistakes
+            )
 
 
-class TestCrossEntropy(Checks):
-    def setUp(self):
-        self.network = _baseNetwork()
-
-    def check_loss(self, p, y, expected, tolerance=1e-9):
-        count, classes = p.shape
-        self.check(
-            "cross_entropy_loss(x_pred, y)",
-            self.network.cross_entropy_loss(p, y),
-            expected,
-            {
-                "it is summed over the images instead of averaged": count * expected,
-                "the minus sign is missing": -expected,
-                "it is divided by N * C, not by the number of images N": expected / classes,
-                "the minus sign is missing, and it is not divided by N": -count * expected,
-                "the logarithm has base 2": expected / math.log(2),
-                "the logarithm has base 10": expected / math.log(10),
-                "it is minus the mean probability, without the logarithm": -p[
-                    range(count), y
-                ].mean(),
-            },
-            tolerance,
-        )
-
+class TestCrossEntropy(ComparisonTest):
     def test_known_value(self):
         p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
-        self.check_loss(p, np.array([1, 2, 0]), 0.937803, tolerance=1e-6)
+        found = _baseNetwork().cross_entropy_loss(p, np.array([1, 2, 0]))
+        self.compare("cross_entropy_loss(x_pred, y)", found, 0.937803)
 
     def test_many_images(self):
-        generator = random_numbers(3)
-        count, classes = generator.integers((5, 3), (20, 9))
-        p = generator.dirichlet(np.ones(classes), size=count)
+        generator = generator_for("loss")
+        count, classes = draw_sizes(generator, 2)
+        # No probability is so small that a constant of 1e-8, for stability, would show.
+        p = 0.5 / classes + generator.dirichlet(np.ones(classes), size=count) / 2
         y = generator.integers(classes, size=count)
-        self.check_loss(p, y, -sum(math.log(row[k]) for row, k in zip(p, y)) / count)
+        right, columns = oracle.mean_loss(p, y), -np.log(p)[:, y]
+        mistakes = {
+            "it is summed over the images instead of averaged": count * right,
+            "the minus sign is missing": -right,
+            "it is divided by N * C, not by the number of images N": right / classes,
+            "it is divided by the number of classes, not of images": right * count / classes,
+            "the minus sign is missing, and it is not divided by N": -count * right,
+            "the logarithm has base 2": right / math.log(2),
+            "the logarithm has base 10": right / math.log(10),
+            "it is minus the mean probability; the logarithm is missing": -p[
+                range(count), y
+            ].mean(),
+            "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns.mean(),
+            "x_pred[:, y] takes N entries of each row, not one": columns.sum() / count,
+            "all classes count, not only the right one": -np.log(p).sum() / count,
+            "softmax is applied to x_pred, which holds probabilities already": oracle.mean_loss(
+                oracle.probabilities(p), y
+            ),
+        }
+        found = self.call(_baseNetwork(), "cross_entropy_loss", p, y)
+        self.compare("cross_entropy_loss(x_pred, y)", found, right, mistakes)
+
+    def test_small_probabilities(self):
+        """They count as they are, but for a constant of up to 1e-8 that avoids log(0)."""
+        for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
+            rows = np.full((2, 5), (1 - p) / 4)
+            rows[[0, 1], [3, 1]] = p
+            self.compare(
+                f"cross_entropy_loss of a probability of {p:g}",
+                _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
+                -math.log(p),
+                {
+                    f"it is clipped at {q:g}": -math.log(q)
+                    for q in 10.0 ** -np.arange(1, 8)
+                    if q > p
+                },
+                tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
+            )
 
 
-class TestAccuracy(Checks):
+class TestAccuracy(ComparisonTest):
     def test_accuracy(self):
-        generator = random_numbers(4)
-        count, classes = generator.integers((5, 3), (20, 9))
-        p = generator.dirichlet(np.ones(classes), size=count)
+        generator = generator_for("accuracy")
+        count, classes = draw_sizes(generator, 2)
+        p = oracle.probabilities(generator.normal(size=(count, classes)))
         y = p.argmax(axis=1)
         y[:2] = (y[:2] + 1) % classes  # two of them are wrong
         right = (count - 2) / count
-        self.check(
-            "compute_accuracy(x_pred, y)",
-            _baseNetwork().compute_accuracy(p, y),
-            right,
-            {
-                "it is the number of right images, not their fraction": count - 2,
-                "it is in percent; expected a fraction in [0, 1]": 100 * right,
-                "it is the fraction of wrong images": 1 - right,
-                "it is divided by N * C, not by the number of images N": right / classes,
-            },
-        )
-
-    def test_known_value(self):
-        p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
-        found = _baseNetwork().compute_accuracy(p, np.array([1, 2, 0]))
-        self.check(
-            "compute_accuracy(x_pred, y)",
-            found,
-            1 / 3,
-            {
-                "it is the number of right images, not their fraction": 1,
-                "it is in percent; expected a fraction in [0, 1]": 100 / 3,
-            },
-        )
+        mistakes = {
+            "it is the number of right images, not their fraction": count - 2,
+            "it is in percent; expected a fraction in [0, 1]": 100 * right,
+            "it is the fraction of wrong images": 1 - right,
+            "it is divided by N * C, not by the number of images N": right / classes,
+            "it is divided by the number of classes, not of images": (count - 2) / classes,
+        }
+        found = self.call(_baseNetwork(), "compute_accuracy", p, y)
+        self.compare("compute_accuracy(x_pred, y)", found, right, mistakes)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The forward passes and gradients of both networks (handout 2.2).
 
-The right gradients are slopes of the oracle's loss, by central differences; what a mistake gives
-comes from the chain rule with the mistake put in.
+The right values, and those that a typical mistake gives, come from the oracle.
 """
 
 import unittest
@@ -9,227 +8,237 @@ import unittest
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import oracle
-from tests.checks import Checks, mnist_batch, random_numbers
+from tests import inside, oracle
+from tests.checks import ComparisonTest, draw_sizes, generator_for, mnist_batch
 
 
 class NetworkTests:
-    """What is asked of either network, on a batch of its own with weights of ordinary size."""
+    """What is asked of either network, with weights of ordinary size on a batch of its own."""
 
-    def start(self, model, part: int, sizes: dict[int, int]) -> None:
-        """Give the model such weights, and draw a batch.
+    def setUp(self):
+        generator = generator_for(self.name)
+        D, H, C, M, N = draw_sizes(generator, 5)
+        self.sizes = {"input_size": D, "num_classes": C}
+        if self.name == "TwoLayerNet":
+            self.sizes["hidden_size"] = H
+        self.model, self.N, self.C = self.Model(**self.sizes), N, C
+        inside.isolate(self.model)
+        self.weights = {
+            name: generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
+            for name, shape in self.shapes(D, H, C).items()
+        }
+        # One input is large, and its gradients with it, so that clipping shows.
+        scale = np.array([200] + [1] * (D - 1))
+        self.weights["W1"] /= scale[:, None]
+        # No label of the batch before is the last class.
+        self.before = scale * generator.random((M, D)), generator.integers(C - 1, size=M)
+        self.X, self.y = scale * generator.random((N, D)), generator.integers(C, size=N)
+        self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
+        self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong
+        self.one_hot = np.eye(C)[self.y]
+        for name, weight in self.weights.items():
+            self.model.weights[name] = weight.copy()
 
-        `sizes` holds what takes the place of a default size in the shapes of the weights.
-        """
-        self.model = model
-        generator = random_numbers(part)
-        self.weights = {}
-        for name, default in self.shapes.items():
-            shape = [sizes.get(size, size) for size in default]
-            self.weights[name] = generator.normal(scale=0.7, size=shape)
-            model.weights[name] = self.weights[name].copy()
-        self.count = int(generator.integers(5, 12))
-        self.X = generator.random((self.count, len(self.weights["W1"])))
-        self.y = generator.integers(10, size=self.count)
-        self.preactivation, self.hidden, self.p = oracle.forward(self.weights, self.X)
-        self.y[:2] = self.p[:2].argmax(axis=1)  # so that some are right
-
-    def forward(self, mode: str = "train"):
-        """Return loss and accuracy of the batch."""
-        returned = self.model.forward(self.X, self.y, mode=mode)
-        return self.values("forward", returned, "loss", "accuracy")
+    def forward(self, *mode: str):
+        """Return loss and accuracy of the batch; the default mode is "train"."""
+        returned = self.model.forward(self.X.copy(), self.y.copy(), *mode)
+        return self.unpack("forward", returned, "loss", "accuracy")
 
     def gradient(self, name: str, **mistake) -> np.ndarray:
         """Return a gradient by the chain rule, with a mistake put in."""
-        return oracle.chain_rule(self.weights, self.X, self.y, **mistake)[name]
+        return oracle.gradients(self.weights, self.X, self.y, **mistake)[name]
 
-    def check_loss(self, mistakes: dict) -> None:
-        loss, _ = self.forward("valid")
-        right = oracle.mean_loss(self.p, self.y)
+    def loss(self, p) -> float:
+        return oracle.mean_loss(p, self.y)
+
+    def mark_gradients(self) -> dict:
+        """Set all gradients to 7, which a forward pass must replace or leave alone."""
+        marks = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
+        for name, mark in marks.items():
+            self.model.gradients[name] = mark.copy()
+        return marks
+
+    def compare_loss(self, mistakes: dict) -> None:
+        right = self.loss(self.p)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
         mistakes = mistakes | {
-            "it is summed over the images instead of averaged": self.count * right,
+            "it is summed over the images instead of averaged": self.N * right,
             "the minus sign is missing": -right,
-            "it is divided by N * C, not by the number of images N": right / 10,
+            "it is divided by N * C, not by the number of images N": right / self.C,
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
+            "softmax is applied twice": self.loss(oracle.probabilities(self.p)),
         }
-        self.check("the loss", loss, right, mistakes)
+        self.compare("the loss", self.forward("valid")[0], right, mistakes)
 
-    def check_gradient(self, name: str, mistakes: dict) -> None:
-        """Compare a gradient with the slopes; `mistakes` are named before those of any network."""
+    def compare_gradient(self, name: str, mistakes: dict) -> None:
+        """Compare a gradient after two batches with that of the second."""
+        self.model.forward(*self.before)
+        unset = self.mark_gradients()[name]
         self.forward()
-        right = oracle.slopes(self.weights, name, self.X, self.y)
-        self.check("the oracle's gradient", self.gradient(name), right, tolerance=1e-7)
-        one_hot = np.eye(10)[self.y]
+        right, N, wrong = self.gradient(name), self.N, self.gradient
+        twice = oracle.probabilities(self.p)
         mistakes = mistakes | {
-            "it is not divided by the number of images": self.count * right,
-            "it is divided by the number of images twice": right / self.count,
-            "the one-hot labels are not subtracted from the probabilities": self.gradient(
-                name, d_logits=self.p / self.count
+            "it is not divided by the number of images": N * right,
+            "it is divided by the number of images twice, for example by a mean": right / N,
+            "it is divided by the number of classes, not of images": right * N / self.C,
+            "the one-hot labels are not subtracted from p": wrong(name, d_logits=self.p / N),
+            "the sign of the loss is flipped; expected p - onehot(y)": -right,
+            "it is the derivative with respect to p; that of softmax is missing": wrong(
+                name, d_logits=-self.one_hot / self.p / N
             ),
-            "the loss's sign is turned; expected p - onehot(y)": -right,
-            "the loss is derived with respect to the probabilities, and softmax left out": (
-                self.gradient(name, d_logits=-one_hot / self.p / self.count)
-            ),
-            "nothing is stored": np.zeros_like(right),
+            "softmax is applied twice": wrong(name, d_logits=(twice - self.one_hot) / N),
+            "it is not stored": unset,
+            "it is zero": 0 * right,
+            "it is added to the gradient of the previous batch": unset + right,
+            "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
-        found = self.model.gradients[name]
-        self.check(f"the gradient of {name}", found, right, mistakes, tolerance=1e-7)
+        found = self.entry(self.model.gradients, "gradients", name)
+        self.compare(f"the gradient of {name}", found, right, mistakes, tolerance=1e-5)
 
     def test_accuracy(self):
-        _, accuracy = self.forward("valid")
-        right = np.count_nonzero(self.p.argmax(axis=1) == self.y)
+        right = oracle.accuracy(self.p, self.y)
         mistakes = {
-            "it is the number of right images, not their fraction": right,
-            "it is in percent; expected a fraction in [0, 1]": 100 * right / self.count,
+            "it is the number of right images, not their fraction": self.N * right,
+            "it is in percent; expected a fraction in [0, 1]": 100 * right,
         }
-        self.check("the accuracy", accuracy, right / self.count, mistakes)
+        self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
-    def test_gradients_do_not_add_up(self):
-        self.forward()
-        once = {name: self.model.gradients[name].copy() for name in self.weights}
-        self.forward()
-        for name, right in once.items():
-            mistakes = {"it adds up from batch to batch; expected the last batch's": 2 * right}
-            what = f"the gradient of {name} after the batch a second time"
-            self.check(what, self.model.gradients[name], right, mistakes)
-
-    def test_valid_stores_nothing(self):
-        stored = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
-        for name, gradient in stored.items():
-            self.model.gradients[name] = gradient.copy()
-        self.forward("valid")
+    def test_mode_train(self):
+        """It returns what mode 'valid' returns, and changes only the entries of `gradients`."""
+        gradients = self.model.gradients
+        self.mark_gradients()
+        returned = self.call(self.model, "forward", self.X, self.y)
+        found = self.unpack("forward", returned, "loss", "accuracy")
+        self.compare("loss and accuracy in mode 'train'", found, self.forward("valid"))
         for name, weight in self.weights.items():
-            what = f"{name} after forward in mode 'valid'"
-            self.check(what, self.model.weights[name], weight)
-            mistakes = {"gradients are stored in mode 'valid', too": self.gradient(name)}
-            what = f"the gradient of {name} after forward in mode 'valid'"
-            self.check(what, self.model.gradients[name], stored[name], mistakes)
+            self.compare(f"{name} after forward", self.model.weights[name], weight)
+            now = self.entry(self.model.gradients, "gradients", name)
+            if not np.array_equal(self.entry(gradients, "gradients", name), now):
+                self.fail("forward replaces the dictionary `gradients`; set its entries instead")
+
+    def test_other_modes_store_nothing(self):
+        for mode in ("valid", "test"):
+            marks = self.mark_gradients()
+            found = self.forward(mode)
+            for name, weight in self.weights.items():
+                what = f"{name} after forward in mode {mode!r}"
+                self.compare(what, self.model.weights[name], weight)
+                mistakes = {f"gradients are stored in mode {mode!r}, too": self.gradient(name)}
+                now = self.entry(self.model.gradients, "gradients", name)
+                self.compare(f"the gradient of {what}", now, marks[name], mistakes, tolerance=1e-5)
+            self.compare(f"loss and accuracy in mode {mode!r}", found, self.forward("valid"))
 
     def test_initial_weights(self):
-        model = self.Model()
-        model.forward(np.ones((1, 784)), np.array([0]), mode="valid")  # which changes nothing
-        generator_of_W1 = np.random.RandomState(1024)
-        for name, shape in self.shapes.items():
-            right, mistakes = np.zeros(shape), {}
-            if len(shape) == 2:
-                right = 0.001 * np.random.RandomState(1024).randn(*shape)
-                mistakes = {
-                    "it is drawn on from W1's generator; expected the seed anew": 0.001
-                    * generator_of_W1.randn(*shape),
-                    "it is not multiplied by 0.001": 1000 * right,
-                }
-            self.check(f"the initial {name}", model.weights[name], right, mistakes)
-            self.check(f"the initial gradient of {name}", model.gradients[name], np.zeros(shape))
+        for model, shapes in (
+            (self.Model(), self.shapes(784, 128, 10)),
+            (self.Model(**self.sizes), {name: W.shape for name, W in self.weights.items()}),
+        ):
+            stream = np.random.RandomState(1024)
+            for name, shape in shapes.items():
+                right, mistakes = np.zeros(shape), {}
+                if len(shape) == 2:
+                    right = 0.001 * np.random.RandomState(1024).randn(*shape)
+                    mistakes = {
+                        "it continues W1's random stream; seed again with 1024": 0.001
+                        * stream.randn(*shape),
+                        "it is not multiplied by 0.001": 1000 * right,
+                    }
+                found = self.entry(model.weights, "weights", name)
+                self.compare(f"the initial {name}", found, right, mistakes, tolerance=1e-9)
+                found = self.entry(model.gradients, "gradients", name)
+                self.compare(f"the initial gradient of {name}", found, np.zeros(shape))
 
     def test_on_mnist(self):
         X, y = mnist_batch(64)
         model = self.Model()
-        loss, _ = model.forward(X, y)
-        self.check("the loss of the first 64 images", loss, self.first_loss, tolerance=2e-6)
-        for name, right in oracle.chain_rule(model.weights, X, y).items():
-            deviation = np.abs(model.gradients[name] - right).sum()
+        loss, _ = self.unpack("forward", model.forward(X, y), "loss", "accuracy")
+        p = oracle.forward(model.weights, X)[2]
+        self.compare("the loss of the first 64 images", loss, oracle.mean_loss(p, y))
+        for name, right in oracle.gradients(model.weights, X, y).items():
+            found = self.entry(model.gradients, "gradients", name)
+            self.compare(f"the shape of the gradient of {name}", np.shape(found), right.shape)
+            # The course's own test allows 5e-8; float32 or a constant of 1e-8 needs more.
             what = f"the summed deviation of the gradient of {name} from the exact one"
-            self.check(what, deviation, 0, tolerance=5e-8)
+            self.compare(what, np.abs(found - right).sum(), 0, tolerance=5e-6)
 
 
-class TestSoftmaxRegression(NetworkTests, Checks):
+class TestSoftmaxRegression(NetworkTests, ComparisonTest):
+    name = "SoftmaxRegression"
     Model = SoftmaxRegression
-    first_loss = 2.303362  # of the first 64 training images, at the initial weights
 
-    def setUp(self):
-        self.shapes = {"W1": (784, 10)}  # by default
-        size = int(random_numbers(7).integers(4, 9))
-        self.start(SoftmaxRegression(input_size=size), 8, {784: size})
+    @staticmethod
+    def shapes(D: int, _, C: int) -> dict[str, tuple]:
+        return {"W1": (D, C)}
 
     def test_loss(self):
-        linear = oracle.probabilities(self.preactivation)
-        self.check_loss(
-            {"the ReLU before the softmax is missing": oracle.mean_loss(linear, self.y)}
-        )
+        linear = self.loss(oracle.probabilities(self.z))
+        self.compare_loss({"the ReLU before the softmax is missing": linear})
 
     def test_gradient_of_W1(self):
-        linear = oracle.probabilities(self.preactivation)
-        d_linear = (linear - np.eye(10)[self.y]) / self.count
-        self.check_gradient(
-            "W1",
-            {
-                "the derivative of ReLU is missing": self.gradient("W1", slope=1),
-                "ReLU itself stands for its derivative": self.gradient(
-                    "W1", slope=np.maximum(self.preactivation, 0)
-                ),
-                "the ReLU before the softmax is missing": self.gradient(
-                    "W1", d_logits=d_linear, slope=1
-                ),
-                "the ReLU before the softmax is missing, but not its derivative": self.gradient(
-                    "W1", d_logits=d_linear
-                ),
-            },
-        )
+        z, d = self.z, (oracle.probabilities(self.z) - self.one_hot) / self.N
+        both = "the ReLU before the softmax is missing"
+        mistakes = {
+            "the derivative of ReLU is missing, or taken at p": self.gradient("W1", slope=1),
+            "ReLU is used instead of its derivative": self.gradient("W1", slope=z * (z > 0)),
+            both: self.gradient("W1", d_logits=d, slope=1),
+            f"{both}, but not its derivative": self.gradient("W1", d_logits=d),
+        }
+        self.compare_gradient("W1", mistakes)
 
 
-class TestTwoLayerNet(NetworkTests, Checks):
+class TestTwoLayerNet(NetworkTests, ComparisonTest):
+    name = "TwoLayerNet"
     Model = TwoLayerNet
-    first_loss = 2.302739
 
-    def setUp(self):
-        self.shapes = {"W1": (784, 128), "b1": (128,), "W2": (128, 10), "b2": (10,)}
-        size, hidden = random_numbers(9).integers(3, 8, size=2).tolist()
-        model = TwoLayerNet(input_size=size, hidden_size=hidden)
-        self.start(model, 10, {784: size, 128: hidden})
+    @staticmethod
+    def shapes(D: int, H: int, C: int) -> dict[str, tuple]:
+        return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
 
-    def loss_without(self, *biases: str) -> float:
-        """Return the loss of the network without some of its biases."""
-        rest = {name: W * (name not in biases) for name, W in self.weights.items()}
-        return oracle.mean_loss(oracle.forward(rest, self.X)[2], self.y)
+    def loss_with(self, **weights) -> float:
+        """Return the loss with other weights."""
+        return self.loss(oracle.forward(self.weights | weights, self.X)[2])
+
+    def loss_of_hidden(self, hidden) -> float:
+        """Return the loss with other hidden units."""
+        return self.loss(oracle.probabilities(hidden @ self.weights["W2"] + self.weights["b2"]))
+
+    def test_loss(self):
+        shifted = self.weights["W1"] + self.weights["b1"]
+        mistakes = {
+            "b1 is left out": self.loss_with(b1=0),
+            "b2 is left out": self.loss_with(b2=0),
+            "both biases are left out": self.loss_with(b1=0, b2=0),
+            "b1 is added to W1 instead of X W1": self.loss_with(W1=shifted, b1=0),
+            "ReLU is used instead of the sigmoid": self.loss_of_hidden(np.maximum(self.z, 0)),
+            "the sigmoid between the layers is missing": self.loss_of_hidden(self.z),
+        }
+        self.compare_loss(mistakes)
 
     def hidden_mistakes(self, name: str) -> dict:
         """Return what mistakes on the way back through the sigmoid give."""
-        s = self.hidden
-        s_of_s = 1 / (1 + np.exp(-s))
-        z = self.preactivation
-        return {
-            "the derivative of the sigmoid is missing": self.gradient(name, slope=1),
-            "the derivative of the sigmoid is taken twice": self.gradient(
-                name, slope=(s * (1 - s)) ** 2
-            ),
-            "the derivative of the sigmoid is taken at the hidden units; expected at X W1 + b1": (
-                self.gradient(name, slope=s_of_s * (1 - s_of_s))
-            ),
-            "the derivative of the sigmoid is z (1 - z), as if z = X W1 + b1 were its value": (
-                self.gradient(name, slope=z * (1 - z))
-            ),
+        s, z, s_of_s = self.hidden, self.z, oracle.sigmoid(self.hidden)
+        slopes = {
+            "the derivative of the sigmoid is missing": 1,
+            "the derivative of the sigmoid is taken twice": (s * (1 - s)) ** 2,
+            "sigmoid_dev is given the hidden units; expected X W1 + b1": s_of_s * (1 - s_of_s),
+            "the derivative is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z
+            * (1 - z),
+            "the derivative of ReLU is used instead of that of the sigmoid": z > 0,
         }
-
-    def bias_mistakes(self, name: str) -> dict:
-        right = self.gradient(name)
-        return {
-            "it is averaged over the images instead of summed; the loss's mean has divided by "
-            "their number already": right / self.count,
-            "it is left out, and stays zero": 0 * right,
-        }
-
-    def test_loss(self):
-        self.check_loss(
-            {
-                "b1 is left out": self.loss_without("b1"),
-                "b2 is left out": self.loss_without("b2"),
-                "both biases are left out": self.loss_without("b1", "b2"),
-            }
-        )
+        return {mistake: self.gradient(name, slope=slope) for mistake, slope in slopes.items()}
 
     def test_gradient_of_W2(self):
-        self.check_gradient("W2", {})
+        self.compare_gradient("W2", {})
 
     def test_gradient_of_b2(self):
-        self.check_gradient("b2", self.bias_mistakes("b2"))
+        self.compare_gradient("b2", {})
 
     def test_gradient_of_W1(self):
-        self.check_gradient("W1", self.hidden_mistakes("W1"))
+        self.compare_gradient("W1", self.hidden_mistakes("W1"))
 
     def test_gradient_of_b1(self):
-        self.check_gradient("b1", self.bias_mistakes("b1") | self.hidden_mistakes("b1"))
+        self.compare_gradient("b1", self.hidden_mistakes("b1"))
 
 
 if __name__ == "__main__":

@@ -1,153 +1,269 @@
 """The optimizer, an epoch and the learning curves (handout 3 and 4)."""
 
-import copy
+import re
 import unittest
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 
 import utils
 from models import SoftmaxRegression, TwoLayerNet
+from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
-from tests import InFolder
-from tests.checks import Checks, random_numbers
+from tests import InFolder, inside, made_up_images, oracle, write_csv
+from tests.checks import ComparisonTest, draw_sizes, generator_for
 
 
-class TestOptimizer(Checks):
-    """Regularization and update of a network whose gradients are made up."""
+class TestOptimizer(ComparisonTest):
+    """Regularization and updates of a network whose gradients are made up."""
 
     def setUp(self):
-        generator = random_numbers(11)
-        size, hidden = generator.integers(3, 8, size=2).tolist()
-        self.rate, self.reg = generator.uniform(0.1, 0.9, size=2)
-        self.model = TwoLayerNet(input_size=size, hidden_size=hidden)
-        self.weights, self.gradients = {}, {}
-        shapes = {"W1": (size, hidden), "b1": hidden, "W2": (hidden, 10), "b2": 10}
-        for name, shape in shapes.items():
-            self.weights[name] = generator.normal(size=shape)
-            self.gradients[name] = generator.normal(size=shape)
-            self.model.weights[name] = self.weights[name].copy()
+        self.generator = generator_for("optimizer")
+        D, H, C = draw_sizes(self.generator, 3)
+        self.rate, self.reg = self.generator.uniform(0.1, 0.9, size=2)
+        self.model = TwoLayerNet(D, C, H)
+        shapes = {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}
+        self.weights = {name: self.generator.normal(size=shape) for name, shape in shapes.items()}
+        for name, weight in self.weights.items():
+            self.model.weights[name] = weight.copy()
+        self.draw_gradients()
+
+    def draw_gradients(self) -> None:
+        """Give the model other gradients, from 0.001 to 1000, so that clipping shows."""
+        self.gradients = {}
+        for name, weight in self.weights.items():
+            size = 10 ** self.generator.uniform(-3, 3, size=weight.shape)
+            self.gradients[name] = size * self.generator.choice([-1, 1], size=weight.shape)
             self.model.gradients[name] = self.gradients[name].copy()
 
-    def check_regularization(self, *names: str) -> None:
+    def compare_regularization(self, *names: str) -> None:
         """Compare gradients after `apply_regularization`."""
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
         for name in names:
-            gradient, term = self.gradients[name], self.reg * self.weights[name]
+            W, g = self.weights[name], self.gradients[name]
+            term, hint = self.reg * W, "the derivative of reg/2 * W^2 is reg * W"
             mistakes = {
-                "reg * W is not added": gradient,
-                "2 * reg * W is added: the derivative of reg/2 * W^2 is reg * W": gradient
-                + 2 * term,
-                "reg * W^2 is added: the derivative of reg/2 * W^2 is reg * W": gradient
-                + term * self.weights[name],
-                "reg * W takes the place of the gradient; expected their sum": term,
-                "reg * W is subtracted": gradient - term,
-                "the term reg/2 * sum(W^2) is added, not its derivative reg * W": gradient
-                + (term * self.weights[name]).sum() / 2,
-                "reg * W is multiplied by the learning rate, which update does": gradient
+                "reg * W is not added": g,
+                f"2 * reg * W is added: {hint}": g + 2 * term,
+                f"half of reg * W is added: {hint}": g + term / 2,
+                f"reg * W^2 is added: {hint}": g + term * W,
+                f"reg/2 * sum(W^2) is added: {hint}": g + (term * W).sum() / 2,
+                "reg * W replaces the gradient; expected their sum": term,
+                "reg * W is subtracted": g - term,
+                "reg * W is multiplied by the learning rate; update does that": g
                 + self.rate * term,
             }
-            right = gradient + term
+            right = g + term
             if name.startswith("b"):
-                right, mistakes = gradient, {"biases are regularized, too": gradient + term}
-            self.check(f"the gradient of {name}", self.model.gradients[name], right, mistakes)
+                right, mistakes = g, {"biases are regularized, too": g + term}
+            found = self.entry(self.model.gradients, "gradients", name)
+            self.compare(f"the gradient of {name}", found, right, mistakes)
 
-    def check_update(self, *names: str) -> None:
-        """Compare weights after `SGD.update`."""
-        SGD(self.rate, self.reg).update(self.model)
-        for name in names:
-            weight, gradient = self.weights[name], self.gradients[name]
-            term = 0 if name.startswith("b") else self.reg * weight
-            step = self.rate * (gradient + term)
-            mistakes = {
-                "nothing is updated": weight,
-                "it goes uphill: the step is added; expected to be subtracted": weight + step,
-                "the learning rate is missing": weight - step / self.rate,
-                "the step takes the weight's place": -step,
-                "the L2 term is missing": weight - self.rate * gradient,
-                "the L2 term is added twice": weight - step - self.rate * term,
-                "biases are regularized, too": weight - step - self.rate * self.reg * weight,
-                "the L2 term takes the gradient's place": weight - self.rate * term,
-            }
-            self.check(f"{name} after an update", self.model.weights[name], weight - step, mistakes)
+    def compare_updates(self, *names: str) -> None:
+        """Compare weights after each of three updates by one optimizer."""
+        optimizer, steps = SGD(self.rate, self.reg), {}
+        for number in ("first", "second", "third"):
+            optimizer.update(self.model)
+            for name in names:
+                W, g = self.weights[name], self.gradients[name]
+                step = oracle.step(name, W, g, self.rate, self.reg)
+                decay = self.rate * self.reg * W
+                found, right = self.entry(self.model.weights, "weights", name), W + step
+                last = steps.get(name, np.ones_like(W))
+                momentum = np.vdot(last, np.asarray(found) - right) / np.vdot(last, last) * last
+                mistakes = {
+                    "nothing is updated": W,
+                    "it goes uphill: the step is added instead of subtracted": W - step,
+                    "the learning rate is missing": W + step / self.rate,
+                    "the learning rate is applied twice": W + step * self.rate,
+                    "the weight is replaced by the step": step,
+                    "the L2 term is missing": W - self.rate * g,
+                    "the L2 term is added twice": right - decay,
+                    "the L2 term is halved": right + decay / 2,
+                    "biases are regularized, too": right - decay,
+                    "the L2 term replaces the gradient": W - decay,
+                    "the previous step still counts; expected no momentum": right + momentum,
+                }
+                if name.startswith("b"):
+                    del mistakes["the L2 term is added twice"], mistakes["the L2 term is missing"]
+                else:
+                    del mistakes["biases are regularized, too"]
+                self.compare(f"{name} after the {number} update", found, right, mistakes)
+                self.weights[name], steps[name] = right, step
+            self.draw_gradients()
 
     def test_regularization_of_matrices(self):
-        self.check_regularization("W1", "W2")
+        self.compare_regularization("W1", "W2")
 
     def test_regularization_spares_biases(self):
-        self.check_regularization("b1", "b2")
+        self.compare_regularization("b1", "b2")
 
     def test_regularization_changes_no_weights(self):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
-        for name, weight in self.weights.items():
-            change = self.reg * weight
+        for name, W in self.weights.items():
             mistakes = {
-                "the L2 term is put on the weights; expected on the gradients": weight + change,
-                "the weights decay here; expected the L2 term on the gradients": weight - change,
+                "the L2 term is added to the weights instead of the gradients": (1 + self.reg) * W,
+                "the L2 term is subtracted from the weights; add it to the gradients": (
+                    1 - self.reg
+                )
+                * W,
             }
-            what = f"{name} after apply_regularization"
-            self.check(what, self.model.weights[name], weight, mistakes)
+            found = self.model.weights[name]
+            self.compare(f"{name} after apply_regularization", found, W, mistakes)
 
     def test_update_of_matrices(self):
-        self.check_update("W1", "W2")
+        self.compare_updates("W1", "W2")
 
     def test_update_of_biases(self):
-        self.check_update("b1", "b2")
+        self.compare_updates("b1", "b2")
 
     def test_defaults(self):
-        optimizer = SGD()
-        optimizer.update(self.model)
-        self.check("the default learning rate", optimizer.learning_rate, 1e-4)
-        self.check("the default reg", optimizer.reg, 1e-3)
+        self.compare("the default learning rate", SGD().learning_rate, 1e-4, tolerance=1e-9)
+        self.compare("the default reg", SGD().reg, 1e-3, tolerance=1e-9)
 
 
-class TestEpoch(Checks):
-    """`train` and `evaluate` against the same steps one by one, on three batches of one size."""
+class TestEpoch(ComparisonTest):
+    """`train` and `evaluate` against the oracle, on four batches, the last one smaller."""
 
     def setUp(self):
-        generator = random_numbers(12)
-        size = int(generator.integers(5, 9))
-        self.X = list(generator.random((3, 6, size)))
-        self.y = list(generator.integers(10, size=(3, 6)))
-        self.models = (
-            SoftmaxRegression(input_size=size),
-            TwoLayerNet(input_size=size, hidden_size=4),
-        )
+        generator = generator_for("epoch")
+        D, H, C, *counts = draw_sizes(generator, 5)
+        self.counts = [max(counts)] * 3 + [min(counts)]
+        self.X = [generator.random((count, D)) for count in self.counts]
+        self.y = [generator.integers(C, size=count) for count in self.counts]
+        self.networks = []  # each with its weights, which are of ordinary size
+        for model, shapes in (
+            (SoftmaxRegression(D, C), {"W1": (D, C)}),
+            (TwoLayerNet(D, C, H), {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}),
+        ):
+            weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+            for name, weight in weights.items():
+                model.weights[name] = weight.copy()
+            inside.isolate(model)
+            self.networks.append((model, weights))
 
-    def check_model(self, model, expected) -> None:
-        for name in ("W1", "b1", "W2", "b2"):
-            if name in expected.weights:
-                self.check(f"{name} afterwards", model.weights[name], expected.weights[name])
-                what = f"the gradient of {name} afterwards"
-                self.check(what, model.gradients[name], expected.gradients[name])
+    def compare_averages(self, what: str, returned, results: list) -> None:
+        """Compare loss and accuracy, averaged over the images or over the batches."""
+        found = self.unpack(what, returned, "loss", "accuracy")
+        averages = np.average(results, axis=0, weights=self.counts), np.mean(results, axis=0)
+        nearest = min(averages, key=lambda average: abs(average[0] - found[0]))
+        self.compare(f"{what}: loss and accuracy", found, nearest, tolerance=1e-5)
 
     def test_train(self):
-        for model in self.models:
-            expected, results = copy.deepcopy(model), []
+        for model, weights in self.networks:
+            results = []
             for X, y in zip(self.X, self.y):
-                results.append(expected.forward(X, y, mode="train"))
-                SGD(0.5, 0.01).update(expected)
-            found = utils.train(1, self.X, self.y, model, SGD(0.5, 0.01), debug=False)
-            self.check("loss and accuracy of an epoch", found, np.mean(results, axis=0))
-            self.check_model(model, expected)
+                p = oracle.forward(weights, X)[2]
+                results.append((oracle.mean_loss(p, y), oracle.accuracy(p, y)))
+                gradients = oracle.gradients(weights, X, y)
+                for name, weight in weights.items():
+                    step = oracle.step(name, weight, gradients[name], 0.5, 0.1)
+                    weights = weights | {name: weight + step}
+            returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
+            for name, weight in weights.items():
+                what = (
+                    f"{name} after four batches (fix forward and update first, if their tests fail)"
+                )
+                self.compare(what, model.weights[name], weight, tolerance=1e-5)
+            self.compare_averages("train", returned, results)
 
     def test_evaluate(self):
-        for model in self.models:
-            expected = copy.deepcopy(model)
-            results = [expected.forward(X, y, mode="valid") for X, y in zip(self.X, self.y)]
-            found = utils.evaluate(self.X, self.y, model, debug=False)
-            self.check("loss and accuracy of an evaluation", found, np.mean(results, axis=0))
-            self.check_model(model, expected)
+        for model, weights in self.networks:
+            batches = [(oracle.forward(weights, X)[2], y) for X, y in zip(self.X, self.y)]
+            results = [(oracle.mean_loss(p, y), oracle.accuracy(p, y)) for p, y in batches]
+            model.gradients["W1"] = zeros = np.zeros_like(weights["W1"])
+            model.forward(self.X[0], self.y[0], "valid")
+            stores = np.any(model.gradients["W1"])  # which is a mistake of forward, not of evaluate
+            self.compare_averages("evaluate", utils.evaluate(self.X, self.y, model, False), results)
+            for name, weight in weights.items():
+                self.compare(f"{name} after evaluate", model.weights[name], weight)
+            if not stores:
+                what = "the gradient of W1 after evaluate, which runs forward in mode 'valid'"
+                self.compare(what, model.gradients["W1"], zeros)
 
 
-class TestCurves(InFolder):
-    def test_two_figures_are_saved(self):
-        matplotlib.use("agg")  # no window
-        utils.plot_curves([2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.5, 0.7, 0.6])
-        figures = {path.read_bytes() for path in Path().iterdir()}
-        self.assertEqual(len(figures), 2, "expected two different figures, of loss and of accuracy")
+class TestCurves(InFolder, ComparisonTest):
+    """`plot_curves` may draw into any files, in any style, with any titles."""
+
+    def setUp(self):
+        super().setUp()
+        generator = generator_for("histories")
+        names = ("training loss", "training accuracy", "validation loss", "validation accuracy")
+        lowest, scale = np.array([1.5, 0, 1.5, 0]), np.array([2, 1, 2, 1])
+        values = lowest[:, None] + scale[:, None] * generator.random((4, 6))
+        self.histories = dict(zip(names, values.tolist()))  # in the order of the arguments
+
+    def name_of(self, values: list) -> str:
+        """Return the name of the history with these values, of accuracies also in percent."""
+        for name, history in self.histories.items():
+            for factor in (1, 100) if "accuracy" in name else (1,):
+                if np.shape(values) == (6,) and np.allclose(values, factor * np.array(history)):
+                    return name
+        return ""
+
+    def test_curves(self):
+        pictures, files = inside.drawn(utils.plot_curves, *map(list, self.histories.values()))
+        self.assertTrue(pictures, "plot_curves saves no picture with Matplotlib")
+        found = set()
+        for picture in pictures:
+            if not any(curves for _, curves in picture):
+                self.fail("a saved picture is empty; save a figure before you close or clear it")
+            for title, curves in picture:
+                labels = {self.name_of(values): label for label, values in curves}
+                labels.pop("", None)
+                found |= labels.keys()
+                if len({name.split()[1] for name in labels}) == 2:
+                    self.fail("losses and accuracies share axes; begin a new figure for the second")
+                for name, label in labels.items():
+                    self.check_text(name, label, training="train", validation="val(?!u)")
+                    self.check_text(name, title, loss="loss", accuracy="accura")
+        for name in self.histories:
+            what = f"no picture shows the {name} of all epochs; has each figure its own file?"
+            self.assertIn(name, found, what)
+        different = len({str(picture) for picture in pictures})
+        if files < different:
+            self.fail(f"found {files} different pictures in files, expected {different}")
+
+    def check_text(self, name: str, text: str, **words: str) -> None:
+        """Fail if a text names the opposite of what is shown, and not what is shown."""
+        named = {kind for kind, word in words.items() if re.search(word, text.lower())}
+        if named and not any(kind in name for kind in named):
+            self.fail(f"the {name} is drawn as {text!r}")
+
+
+class TestOutput(InFolder, ComparisonTest):
+    def check_output(self, name: str, function, *arguments) -> None:
+        printed = inside.printed(function, *arguments)
+        if printed:
+            self.fail(f"{name} prints {printed[:60]!r}; a grader may deduct all points for that")
+
+    def test_plot_curves_prints_nothing(self):
+        self.check_output("plot_curves", utils.plot_curves, [2.0], [0.1], [3.0], [0.2])
+
+    def test_nothing_is_printed(self):
+        labels, pixels = made_up_images(10)
+        for name in ("mnist_train.csv", "mnist_test.csv"):
+            write_csv(self.folder / "data" / name, labels, pixels)
+        p, y = np.full((10, 10), 0.1), labels.astype(int)
+        self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
+        self.check_output("load_mnist_test", utils.load_mnist_test)
+        for seed in (None, 1):
+            batching = utils.generate_batched_data, p.tolist(), y.tolist(), 3, True, seed
+            self.check_output("generate_batched_data", *batching)
+        network = _baseNetwork()
+        for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
+            self.check_output(name, getattr(network, name), p)
+        self.check_output("cross_entropy_loss", network.cross_entropy_loss, p, y)
+        self.check_output("compute_accuracy", network.compute_accuracy, p, y)
+        for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
+            self.check_output(name, Model)
+            model, optimizer = Model(10), SGD()
+            for mode in ("train", "valid"):
+                self.check_output(f"{name}.forward", model.forward, p, y, mode)
+            self.check_output("apply_regularization", optimizer.apply_regularization, model)
+            self.check_output("update", optimizer.update, model)
+            self.check_output("train", utils.train, 1, [p], [y], model, optimizer, False)
+            self.check_output("evaluate", utils.evaluate, [p], [y], model, False)
 
 
 if __name__ == "__main__":

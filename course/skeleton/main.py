@@ -1,4 +1,4 @@
-"""Train a network as a config file says, and report its accuracy on the test set.
+"""Train the network that a config file describes, and report its accuracy on the test set.
 
     python main.py --config configs/config_softmax.yaml
 
@@ -7,6 +7,9 @@ This file is complete. Read it to see where the functions that you write are cal
 
 import argparse
 import copy
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads would wait for each other on a busy machine
 
 import yaml
 
@@ -39,7 +42,7 @@ def build_model(settings):
 
 
 def main():
-    """Train, validate after every epoch, keep the best model, test it."""
+    """Train, validate after every epoch, keep the best model, and test it."""
     settings, model_settings = read_config()
     batch_size, debug = settings["batch_size"], settings["debug"]
     train_data, train_label, val_data, val_label = load_mnist_trainval()
@@ -52,9 +55,9 @@ def main():
     train_losses, train_accuracies, val_losses, val_accuracies = [], [], [], []
     best_accuracy, best_model = -1.0, None
     for epoch in range(1, settings["epochs"] + 1):
-        # A seed of its own gives each epoch another order, and the same one in each run.
+        # Another order in each epoch, and the same orders in each run.
         train_batches = generate_batched_data(
-            train_data, train_label, batch_size, shuffle=True, seed=epoch * 2**64 + 1024
+            train_data, train_label, batch_size, shuffle=True, seed=100 + epoch
         )
         loss, accuracy = train(epoch, *train_batches, model, optimizer, debug)
         train_losses.append(loss)

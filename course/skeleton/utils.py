@@ -36,18 +36,19 @@ def load_csv(path):
 
 
 def load_mnist_trainval():
-    """Load the training file, and split it into training and validation data (handout 1.1 a).
+    """Load the training file and split it into training and validation data (handout 1.1 a).
 
-    Task: read ./data/mnist_train.csv, and return its first 80 % as training data and its last 20 %
-    as validation data, in the order of the file.
+    Task: return the first 80 % of ./data/mnist_train.csv as training data and the last 20 % as
+    validation data, in the order of the file.
 
     Returns
     -------
     train_data, train_label, val_data, val_label
-        Lists in the form of `load_csv`; of MNIST, 48,000 images to train on and 12,000 to validate.
+        Lists as `load_csv` returns them. MNIST has 48,000 images for training and 12,000 for
+        validation.
 
-    Hint: `load_csv` has done the work on each image. What is left is one number, where to cut, and
-    it should follow from the number of images: a small file must be split at 80 %, too.
+    Hint: `load_csv` reads the images. You need one number, where to cut. Compute it from the number
+    of images: a small file must be split at 80 %, too.
     """
     # BEGIN SOLUTION
     data, labels = load_csv("./data/mnist_train.csv")
@@ -57,16 +58,16 @@ def load_mnist_trainval():
 
 
 def load_mnist_test():
-    """Load ./data/mnist_test.csv in the form of `load_csv`. Given."""
+    """Load ./data/mnist_test.csv as `load_csv` does. Given."""
     return load_csv("./data/mnist_test.csv")
 
 
 def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
     """Cut images and labels into batches, in order or shuffled (handout 1.1 b).
 
-    Task: return the batches as two lists of NumPy arrays. If `shuffle` is set, bring images and
-    labels into a random order first, the same for both. The lists of the caller must stay as they
-    are: `main.py` uses them again in the next epoch.
+    Task: return the batches as two lists of NumPy arrays. With `shuffle`, put images and labels
+    into a random order first, the same for both. Do not change the caller's lists: `main.py` uses
+    them again in the next epoch.
 
     Parameters
     ----------
@@ -76,17 +77,19 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
         Images in a batch. If N is not a multiple of it, the last batch is smaller.
     shuffle : bool
     seed : int, optional
-        If there is one, start Python's `random` from it before you shuffle, so that the order can
-        be repeated. The order is the one that `random.shuffle` gives a list of length N.
+        If given, call `random.seed` with it before you shuffle, so that the order can be repeated.
+        Without a seed, do not call `random.seed`. The order must be the one that `random.shuffle`
+        gives a list of length N.
 
     Returns
     -------
     batched_data : list of ndarray, each (batch_size, 784)
     batched_label : list of ndarray, each (batch_size,)
+        Integers.
 
-    Hint: two lists that are shuffled one after the other end in different orders, even from the
-    same module. What could you shuffle once that stands for an image and its label?
-    `range(0, N, batch_size)` tells where the batches begin; a slice may reach past the end.
+    Hint: if you shuffle two lists one after the other, they get different orders. What could you
+    shuffle once that stands for both an image and its label? `range(0, N, batch_size)` gives the
+    start of each batch, and a slice may reach past the end of a list.
     """
     # BEGIN SOLUTION
     order = list(range(len(data)))
@@ -104,7 +107,7 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
 
 
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
-    """Train a model for one epoch: for every batch a forward pass and an update. Given.
+    """Train a model for one epoch, with a forward pass and an update per batch. Given.
 
     Returns
     -------
@@ -145,8 +148,9 @@ def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid
     train_loss_history, train_acc_history, valid_loss_history, valid_acc_history : list of float
         One value per epoch.
 
-    Hint: ask what a reader needs who has not seen the code: which curve is which, and what the
-    axes are. Look at the second figure: `plt` draws on into the first until told otherwise.
+    Hint: what does a reader need who has not seen the code? Which curve is which, and what the axes
+    show. Look at the second figure, too: `plt` draws into the current figure until you begin a new
+    one.
     """
     # BEGIN SOLUTION
     for name, training, validation in (

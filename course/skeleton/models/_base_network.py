@@ -1,14 +1,15 @@
 """What both networks share: activations, softmax, loss and accuracy.
 
 To complete: softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev.
-They all work on whole batches at once: with NumPy, no loop is needed in any of them.
+All of them work on a whole batch at once, so that none needs a loop. They leave their arguments as
+they are.
 """
 
 import numpy as np
 
 
 class _baseNetwork:
-    """A network's weights and their gradients, two dictionaries with the same keys and shapes.
+    """The weights of a network and their gradients: two dictionaries with the same keys and shapes.
 
     N is the number of images in a batch, C the number of classes.
     """
@@ -20,7 +21,7 @@ class _baseNetwork:
         self.gradients = {}
 
     def _add_matrix(self, name, rows, columns):
-        """Add a weight matrix: small normal numbers, drawn from the seed 1024. Given."""
+        """Add a weight matrix of small normal random numbers, with the seed 1024. Given."""
         self.weights[name] = 0.001 * np.random.RandomState(1024).randn(rows, columns)
         self.gradients[name] = np.zeros((rows, columns))
 
@@ -32,21 +33,21 @@ class _baseNetwork:
     def softmax(self, scores):
         """Turn each image's scores into probabilities (handout 2.1 b).
 
-        Of the scores z of one image, class i gets the probability e^z_i / sum over k of e^z_k.
+        For the scores z of one image, class i has the probability e^z_i / sum over k of e^z_k.
 
         Parameters
         ----------
         scores : ndarray (N, C)
-            Any numbers; large ones must not overflow.
+            Any numbers; large ones must not make it overflow.
 
         Returns
         -------
         ndarray (N, C)
             Numbers in [0, 1]; each row sums to 1.
 
-        Hint: first decide which axis belongs to the classes, and what `keepdims` does for a sum
-        along it. Then try `np.exp(1000)`. What happens to the fraction when the same constant is
-        taken from all scores of a row, and which constant makes every exponent harmless?
+        Hint: which axis belongs to the classes, and what does `keepdims` do in a sum along it? Try
+        `np.exp(1000)`, too. What happens to the fraction if you subtract the same constant from all
+        scores of a row, and which constant keeps every exponent small?
         """
         # BEGIN SOLUTION
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -68,16 +69,16 @@ class _baseNetwork:
         float
             The cross-entropy, averaged over the N images. Without the L2 term.
 
-        Hint: of each row only one probability counts. NumPy picks one entry from each row when it
-        is given two arrays of length N, the rows and the columns. Check by hand: what should a
-        network that is sure and right be charged, and one that guesses among ten classes?
+        Hint: only one probability in each row counts. NumPy picks one entry per row if the index
+        is two arrays of length N, the rows and the columns. Check by hand: what is the loss of a
+        network that is certain and right, and of one that guesses among ten classes?
         """
         # BEGIN SOLUTION
         return -np.mean(np.log(x_pred[np.arange(len(y)), y]))
         # END SOLUTION
 
     def compute_accuracy(self, x_pred, y):
-        """Return the fraction of images that are classified right (handout 2.1 c).
+        """Return the fraction of images that are classified correctly (handout 2.1 c).
 
         Parameters
         ----------
@@ -91,8 +92,8 @@ class _baseNetwork:
         float
             From 0 to 1.
 
-        Hint: a network's answer is its most probable class. What is the mean of an array of truth
-        values?
+        Hint: the network predicts the class with the highest probability. What is the mean of an
+        array of booleans?
         """
         # BEGIN SOLUTION
         return np.mean(np.argmax(x_pred, axis=1) == y)
@@ -110,8 +111,7 @@ class _baseNetwork:
         ndarray of the same shape
             Numbers in [0, 1].
 
-        Hint: three values to check a formula by are those at 0, far to the left and far to the
-        right.
+        Hint: check your formula at 0, far to the left and far to the right.
         """
         # BEGIN SOLUTION
         return 1 / (1 + np.exp(-X))
@@ -123,13 +123,13 @@ class _baseNetwork:
         Parameters
         ----------
         x : ndarray of any shape
-            What would be given to `sigmoid`, not what it returns.
+            The argument of `sigmoid`, not its value.
 
         Returns
         -------
         ndarray of the same shape
 
-        Hint: derive it on paper, then write it in terms of the sigmoid itself. Where is the curve
+        Hint: derive it on paper, then write it in terms of the sigmoid. Where is the curve
         steepest, and how steep is it there?
         """
         # BEGIN SOLUTION
@@ -161,14 +161,14 @@ class _baseNetwork:
         Parameters
         ----------
         X : ndarray of any shape
-            What would be given to `ReLU`.
+            The argument of `ReLU`.
 
         Returns
         -------
         ndarray of the same shape
             At 0, where there is no derivative, take 0.
 
-        Hint: draw ReLU. How many different slopes does it have?
+        Hint: draw ReLU. Which slopes does it have?
         """
         # BEGIN SOLUTION
         return np.where(X > 0, 1.0, 0.0)

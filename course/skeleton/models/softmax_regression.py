@@ -26,18 +26,18 @@ class SoftmaxRegression(_baseNetwork):
         y : ndarray (N,)
             Labels from 0 to num_classes - 1.
         mode : str
-            In mode 'train', store the gradient of the loss in `self.gradients["W1"]`, of the shape
-            of W1. In any other mode change neither weights nor gradients.
+            In mode 'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape
+            of W1. In any other mode, change neither weights nor gradients.
 
         Returns
         -------
         loss, accuracy : float
 
-        Hint: give each step of the pass a name: its value is needed again on the way back. For the
-        gradient, derive on paper what a change of one score before the softmax does to one image's
-        loss; the answer is short, and contains the one-hot label. Then go back step by step, and
-        write the shape beside each: through the ReLU element by element, through the product with
-        a transposed matrix. The loss is a mean, so each image has a share of 1/N in it: once.
+        Hint: keep the value of each step: the way back needs it again. First derive on paper how
+        the loss of one image depends on one score before the softmax. The answer is short, and
+        contains the one-hot label. Then go back step by step, and write down the shape of each:
+        through the ReLU element by element, through the product with a transposed matrix. The loss
+        is a mean over N images: where does the factor 1/N enter, once?
         """
         # BEGIN SOLUTION
         z = X @ self.weights["W1"]

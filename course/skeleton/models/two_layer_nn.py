@@ -33,16 +33,16 @@ class TwoLayerNet(_baseNetwork):
             Labels from 0 to num_classes - 1.
         mode : str
             In mode 'train', store the gradient of the loss with respect to each weight in
-            `self.gradients`, under the weight's name and in its shape. In any other mode change
-            neither weights nor gradients.
+            `self.gradients`, under the name of the weight and in its shape. In any other mode,
+            change neither weights nor gradients.
 
         Returns
         -------
         loss, accuracy : float
 
-        Hint: the way back starts as in softmax regression, and passes four stations: scores,
-        hidden units, what goes into the sigmoid, input. At each, ask what a small change there does
-        to the loss. A bias is added to every image of the batch, so every image has a say in its
+        Hint: the way back starts as in softmax regression, at the scores. It goes on to the hidden
+        units, and to the input of the sigmoid. At each, ask how a small change there changes the
+        loss. A bias is added to every image of the batch, so every image contributes to its
         gradient. If a gradient has the wrong shape, check the order of its two factors and which
         of them is transposed.
         """

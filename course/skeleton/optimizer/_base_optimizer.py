@@ -5,7 +5,7 @@ To complete: apply_regularization.
 
 
 class _BaseOptimizer:
-    """A learning rate, and the coefficient lambda of the L2 term, `reg`."""
+    """A learning rate, and `reg`, the coefficient lambda of the L2 term."""
 
     def __init__(self, learning_rate=1e-4, reg=1e-3):
         self.learning_rate = learning_rate
@@ -17,21 +17,20 @@ class _BaseOptimizer:
     def apply_regularization(self, model):
         """Add the gradient of the L2 term to the gradients of a model (handout 3 a).
 
-        Task: what is to become small is not the cross-entropy L alone, but
+        Task: the optimizer is to minimize not the cross-entropy L alone, but
 
-            J = L + lambda/2 * (the sum of w^2 over all weights w but the biases).
+            J = L + lambda/2 * (the sum of w^2 over all weights w except the biases).
 
-        Change the entries of `model.gradients` from gradients of L into gradients of J. The weights
-        stay as they are.
+        Turn the entries of `model.gradients` from gradients of L into gradients of J. Leave the
+        weights as they are.
 
         Parameters
         ----------
         model : a network
             With dictionaries `weights` and `gradients`, of the same keys and shapes.
 
-        Hint: which term of J depends on a weight w directly, and what is its derivative with
-        respect to w? What is the 1/2 there for? How can you tell a bias from a matrix, by its name
-        or by its shape?
+        Hint: what is the derivative of the L2 term with respect to one weight w, and what becomes
+        of the factor 1/2? How can you tell a bias from a matrix, by its name or by its shape?
         """
         # BEGIN SOLUTION
         for name in model.weights:

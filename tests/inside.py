@@ -1,0 +1,107 @@
+"""What must run in the process of the solution: `random`, and what is changed, printed and drawn.
+
+Nothing here imports the tests, so that a grader can run it elsewhere.
+"""
+
+import contextlib
+import copy
+import functools
+import inspect
+import io
+import os
+import random
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8", b"\x1f\x8b")
+
+
+def seed_random(seed: int) -> None:
+    """Seed Python's `random`."""
+    random.seed(seed)
+
+
+def isolate(network, *names: str) -> None:
+    """Give functions of a network, by default all, copies of their arguments.
+
+    A function that changes its argument then fails its own test only.
+    """
+
+    def copying(function):
+        return lambda *arguments: function(*copy.deepcopy(arguments))
+
+    for name in names or dir(network):
+        function = getattr(network, name)
+        if inspect.ismethod(function) and not name.startswith("_") and name != "forward":
+            setattr(network, name, copying(function))
+
+
+def printed(function, *arguments) -> str:
+    """Call a function; return what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        function(*arguments)
+    return output.getvalue()
+
+
+def drawn(function, *arguments) -> tuple[list, int]:
+    """Call a function; return what each picture that it saves shows, and the number of files.
+
+    A picture is a list of its axes, each a pair: title and label, and a list of curves (name in
+    the legend, values). Different pictures count as files, anywhere in the working directory.
+    """
+    from matplotlib import pyplot
+    from matplotlib.backend_bases import FigureCanvasBase
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    shown = {}
+
+    def spy(canvas_class, method: str):
+        original = getattr(canvas_class, method)
+
+        @functools.wraps(original)
+        def save(canvas, file, *arguments, **options):
+            name = getattr(file, "name", file)
+            place = str(name) if isinstance(name, (str, os.PathLike)) else file
+            shown[place] = [_content(axes) for axes in canvas.figure.axes]
+            return original(canvas, file, *arguments, **options)
+
+        return mock.patch.object(canvas_class, method, save)
+
+    pyplot.close("all")
+    # Every way to save calls the first, except a direct call of the second.
+    with spy(FigureCanvasBase, "print_figure"), spy(FigureCanvasAgg, "print_png"):
+        function(*arguments)
+    pyplot.close("all")
+    contents = {path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    files = [each for each in contents if each.startswith(PICTURES) or b"<svg" in each[:2000]]
+    return list(shown.values()), len(files)
+
+
+def _content(axes) -> tuple[str, list]:
+    """Return the title and label of axes, and their curves: lines and points."""
+    legends = [each for each in (axes.get_legend(), *axes.figure.legends) if each]
+    # `plt.legend([...])` names curves without telling them; they look like the named handles.
+    named = [
+        (_look(handle), text.get_text())
+        for legend in legends
+        for handle, text in zip(legend.legend_handles, legend.get_texts())
+    ]
+    curves = []
+    for artist in [*axes.get_lines(), *axes.collections]:
+        labels = [text for look, text in named if look == _look(artist)]
+        label = artist.get_label() if legends and artist.get_label()[:1] != "_" else ""
+        label = labels[0] if len(labels) == 1 else label
+        with contextlib.suppress(AttributeError, IndexError, TypeError, ValueError):  # no curve
+            is_line = hasattr(artist, "get_ydata")
+            values = artist.get_ydata() if is_line else artist.get_offsets()[:, 1]
+            if artist.get_visible():
+                curves.append((label, np.asarray(values, dtype=float).tolist()))
+    titles = [axes.get_title(place) for place in ("left", "center", "right")]
+    return " ".join([*titles, axes.get_ylabel()]).strip(), curves
+
+
+def _look(artist) -> list[str]:
+    names = ("get_color", "get_linestyle", "get_marker")
+    return [str(getattr(artist, name)()) for name in names if hasattr(artist, name)]
