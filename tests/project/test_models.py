@@ -7,6 +7,7 @@ import numpy as np
 from models import SoftmaxRegression, TwoLayerNet
 from models._base_network import _baseNetwork
 from optimizer import SGD
+from optimizer._base_optimizer import _BaseOptimizer
 
 ACTIVATIONS = ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax")
 
@@ -35,8 +36,6 @@ class TestFunctions(unittest.TestCase):
             method = getattr(self.network, function)
             self.assertEqual(method(self.x.astype(np.float32)).dtype, np.float32, function)
             np.testing.assert_array_equal(method(self.x.tolist()), method(self.x))
-            bytes_ = np.array([[1, 0, 200]], dtype=np.uint8)  # these must not wrap around
-            np.testing.assert_array_equal(method(bytes_), method(bytes_.astype(float)))
 
     def test_arguments_are_left_alone(self):
         before = self.x.copy()
@@ -49,9 +48,6 @@ class TestFunctions(unittest.TestCase):
         for dtype, loss in ((np.float64, 708.4), (np.float32, 87.34)):
             p = np.eye(2, dtype=dtype)
             self.assertAlmostEqual(self.network.cross_entropy_loss(p, [1, 0]), loss, delta=0.01)
-
-    def test_certainty_costs_nothing(self):
-        self.assertEqual(str(self.network.cross_entropy_loss(np.eye(3), np.arange(3))), "0.0")
 
     def test_the_first_of_ties_counts(self):
         self.assertEqual(self.network.compute_accuracy(np.ones((2, 3)), [0, 1]), 0.5)
@@ -84,6 +80,19 @@ class TestNetworks(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "y holds labels"):
                 model.forward(np.ones((2, 4)), [0, 3])
 
+    def test_numpys_random_state_is_left_alone(self):
+        state = np.random.get_state()[1].tolist()
+        TwoLayerNet(4, 3, 5)
+        self.assertEqual(np.random.get_state()[1].tolist(), state)
+
+    def test_the_base_class_computes_nothing(self):
+        for method, arguments in (
+            (_baseNetwork().forward, (0, 0)),
+            (_BaseOptimizer().update, (0,)),
+        ):
+            with self.assertRaisesRegex(NotImplementedError, "_[bB]ase.* does not define"):
+                method(*arguments)
+
     def test_float32_is_close_to_float64(self):
         generator = np.random.default_rng(0)
         X, y = generator.uniform(size=(20, 784)), generator.integers(10, size=20)
@@ -91,7 +100,7 @@ class TestNetworks(unittest.TestCase):
             double, single = Model(), Model(dtype=np.float32)
             for model in (double, single):
                 model.forward(X, y)
-                SGD(0.1, 0.1).update(model)
+                SGD(np.float64(0.1), np.float64(0.1)).update(model)
             for name, weight in single.weights.items():
                 self.assertEqual(weight.dtype, np.float32)
                 np.testing.assert_allclose(weight, double.weights[name], rtol=1e-3, atol=1e-6)
