@@ -81,20 +81,13 @@ class TestPlots(InFolder):
 
     def test_names_are_whole_and_no_formulas(self):
         names = ["a$b^$", "_begins_with_$", "x" * 200]
-        figure = self.draw(utils.plot_comparison, *[dict.fromkeys(names, [1.0])] * 2)[
+        figure = self.draw(utils.plot_comparison, *[{name: [1.0] for name in names}] * 2)[
             "comparison_loss.png"
         ]
         self.assertEqual(list(self.lines(figure)), names)
         inches = int.from_bytes(Path("comparison_loss.png").read_bytes()[16:20], "big") / 150
         self.assertGreater(inches, figure.legends[0].get_window_extent().width / figure.dpi)
         utils.plot_curves(*CURVES, title="a$b^$")
-
-    def test_the_same_curves_give_the_same_bytes(self):
-        images = []
-        for _ in range(2):
-            utils.plot_curves(*CURVES)
-            images.append(Path("loss.png").read_bytes())
-        self.assertEqual(*images)
 
     def test_a_figure_that_cannot_be_written_leaves_the_old_one(self):
         Path("loss.png").write_bytes(b"old")

@@ -29,7 +29,7 @@ class TestScripts(InFolder):
     def run_script(self, *command, cwd: Path) -> str:
         """Run a script with this Python as the active one; return what it prints."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": path, "CDPATH": str(ROOT)}
         return subprocess.check_output(command, cwd=cwd, env=environment, text=True, timeout=60)
 
     def test_submission(self):

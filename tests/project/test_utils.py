@@ -23,9 +23,7 @@ class TestCsv(InFolder):
         self.labels, self.pixels = made_up_images(5)
         self.lines = csv_lines(self.labels, self.pixels)
         self.text = "\n".join(self.lines) + "\n"
-        self.header = ",".join(
-            ["label", *(f"{row}x{col}" for row in range(28) for col in range(28))]
-        )
+        self.header = ",".join(["label", *(f"{k // 28}x{k % 28}" for k in range(784))])
 
     def test_accepted_forms(self):
         quoted = ",".join(f'"{name}"' for name in self.header.split(","))
@@ -54,7 +52,7 @@ class TestCsv(InFolder):
         zeros[:, 300] = 9
         zeros[:, 784] = [5, 0, 4, 1]
         labels_last = "\n".join(",".join(map(str, row)) for row in zeros)
-        exponent = "7.000000000000000000e+00"  # as numpy.savetxt writes 7
+        by_header = f"{self.header.replace('label,', 'pixel,', 1)[:-6]},class\n{self.text}"
         first, _, rest = self.text.split(",", 2)  # without the first pixel
         for name, text, expected in (
             ("empty", "", "no data"),
@@ -63,21 +61,14 @@ class TestCsv(InFolder):
             ("other separator", self.text.replace(",", ";"), "found 1 columns"),
             ("UTF-16", self.text.encode("utf-16"), "codec can't decode"),
             ("a letter", f"{first},x,{rest}", "string 'x' to uint8 at row 0, column 2"),
-            ("an empty cell", f"{first},,{rest}", "row 0, column 2"),
             ("a fraction", f"{first},0.5,{rest}", "0.5"),
             ("256", f"{first},256,{rest}", "'256' to uint8 at row 0, column 2"),
-            ("-1", f"{first},-1,{rest}", "'-1'"),
-            ("savetxt", f"{exponent},0,{rest}", f"'{exponent}' to uint8 at row 0, column 1"),
             ("label 10", f"{self.text}10,0,{rest}", "found label 10 at row 5; expected 0 to 9"),
             ("pandas' index", f",{self.header}\n0,{self.text}", "found 786 columns; expected 785"),
             ("row names", f"{self.header}\n300,{self.text}", "found 786 columns; expected 785"),
             ("a short row", f"{self.text}1,2,3\n", "from 785 to 3 at row 6"),
             ("labels last", labels_last, "last column looks like the labels"),
-            (
-                "labels last, by the header",
-                f"{self.header.replace('label,', 'pixel,', 1)[:-6]},class\n{self.text}",
-                "last column looks like the labels",
-            ),
+            ("labels last, by the header", by_header, "last column looks like the labels"),
         ):
             with self.subTest(name):
                 Path("some.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -86,10 +77,6 @@ class TestCsv(InFolder):
                 self.assertIn("some.csv: ", str(caught.exception))
                 self.assertIn(expected, str(caught.exception))
                 self.assertNotIn("\n", str(caught.exception))
-
-    def test_missing(self):
-        with self.assertRaisesRegex(FileNotFoundError, "none.csv: no such file.*get_data.sh"):
-            utils.load_csv("none.csv")
 
     def test_training_and_validation(self):
         write_made_up_data(self.folder, train=9, test=1)
