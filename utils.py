@@ -313,8 +313,7 @@ def _draw(
     axes.set(xlabel="epoch", ylabel=unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
-    labels = [line.get_label() for line in axes.lines]  # also those that begin with _
-    for text in figure.legend(axes.lines, labels, loc="outside lower center").get_texts():
+    for text in figure.legend(handles=axes.lines, loc="outside lower center").get_texts():
         text.set_parse_math(False)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150, bbox_inches="tight")  # whole, however long the names

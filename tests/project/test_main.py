@@ -330,7 +330,8 @@ class TestProgram(InFolder):
         self.assertRegex(self.run_main("some.yaml")[2], "mnist_train.csv: no such file.*get_data")
 
     def test_a_history_or_a_figure_that_cannot_be_written(self):
-        for name, file, epochs in (("some", "history.csv", 1), ("other", "loss.png", 4)):
+        Path("comparison.yaml").write_text(OTHER)
+        for name, file, epochs in (("some", "history.csv", 1), ("comparison", "loss.png", 4)):
             Path(f"{name}_{file}").mkdir()
             status, printed, said = self.run_main(f"{name}.yaml")
             self.assertEqual((status, len(said.splitlines())), (2, 1), said)
@@ -350,7 +351,7 @@ class TestProgram(InFolder):
         )
         Path("some.yaml").rename("η=$a^$.yaml")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252"}
-        environment["MPLBACKEND"] = "module://no_such_package.backend"
+        environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         arguments = ("-c", program, ROOT / "main.py", "--config", "η=$a^$.yaml")
         done = run_program(*arguments, env=environment)
         self.assertEqual((done.returncode, done.stderr.strip()), (130, "main.py: interrupted"))

@@ -29,7 +29,10 @@ class TestScripts(InFolder):
     def run_script(self, *command, cwd: Path) -> str:
         """Run a script with this Python as the active one; return what it prints."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "CDPATH": str(ROOT)}
+        others = self.folder / "others"  # with folders of the same names
+        for name in ("data", "a project"):
+            (others / name).mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PATH": path, "CDPATH": str(others)}
         return subprocess.check_output(command, cwd=cwd, env=environment, text=True, timeout=60)
 
     def test_submission(self):
@@ -39,7 +42,7 @@ class TestScripts(InFolder):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(f"content of {name}")
         shutil.copy(ROOT / "collect_submission.sh", project)
-        listing = self.run_script("bash", project / "collect_submission.sh", cwd=self.folder)
+        listing = self.run_script("bash", "a project/collect_submission.sh", cwd=self.folder)
         self.assertIn("optimizer/sgd.py", listing)
         with zipfile.ZipFile(project / "assignment_1_submission.zip") as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
@@ -65,11 +68,7 @@ class TestEnvironment(unittest.TestCase):
     def test_the_same_versions_are_named_everywhere(self):
         packages = yaml.safe_load((ROOT / "environment.yaml").read_text())["dependencies"]
         conda = {package.replace("-base", "") for package in packages} - {"python>=3.10"}
-        for name in (
-            "README.md",
-            "course/skeleton/README.md",
-            "course/autograder/setup.sh",
-        ):
+        for name in ("README.md", "course/skeleton/README.md", "course/autograder/setup.sh"):
             text = (ROOT / name).read_text(encoding="utf-8")
             self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', text)), conda, name)
 
