@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import hashlib
-import http.client
 import io
 import os
 import pickle
@@ -107,10 +106,17 @@ class TestGetData(InFolder):
         """Check that the folder holds these files and nothing else."""
         self.assertEqual({path.name: path.read_bytes() for path in self.folder.iterdir()}, files)
 
-    def test_the_first_mirror_is_enough(self):
+    def test_the_first_mirror_makes_what_is_missing(self):
+        """A right file is left alone, another one is kept."""
         self.get_data(first=self.mirror)
-        self.assert_folder(self.expected)
-        self.assertEqual(self.requests, [MIRRORS[0] + name for name in self.mirror])
+        urls = [MIRRORS[0] + name for name in self.mirror]
+        self.assertEqual(self.requests, urls)
+        (self.folder / "mnist_test.csv").write_bytes(b"my own")
+        self.get_data(first=self.mirror)
+        self.assertEqual(self.requests, urls[2:])
+        self.assert_folder({**self.expected, "mnist_test.csv.old": b"my own"})
+        self.assertEqual(len(self.get_data()), 2)  # a line for each, and no source is tried
+        self.assertEqual(self.requests, [])
 
     def test_order(self):
         with self.assertRaisesRegex(OSError, "README"):
@@ -125,10 +131,7 @@ class TestGetData(InFolder):
         unpacked = gzip.decompress(images)
         for what, answer in (
             ("missing", urllib.error.HTTPError("", 404, "Not Found", {}, None)),
-            ("silent", TimeoutError("timed out")),
-            ("cut off by the server", http.client.IncompleteRead(b"x", 99)),
             ("cut off in the file", images[: len(images) // 2]),
-            ("empty", b""),
             ("a web page", b"<!DOCTYPE html>"),
             ("no IDX file", gzip.compress(b"text" * 99)),
             ("a value too few", gzip.compress(unpacked[:-1])),
@@ -138,9 +141,8 @@ class TestGetData(InFolder):
             with self.subTest(what):
                 bad = {**self.mirror, IMAGES: answer}
                 lines = self.get_data(first=bad, second=self.mirror)
-                self.assertIn(MIRRORS[0], lines[0])
-                self.assertIn("failed: ", lines[1])
-                self.assertIn(MIRRORS[1], lines[2])
+                for line, said in zip(lines, (MIRRORS[0], "failed: ", MIRRORS[1])):
+                    self.assertIn(said, line)
                 self.assert_folder(self.expected)
                 for name in self.expected:
                     (self.folder / name).unlink()
@@ -167,15 +169,6 @@ class TestGetData(InFolder):
         for harmful in (os.getcwd, print, np.load, getattr):
             with self.assertRaises(KeyError):
                 get_data.ArrayUnpickler(io.BytesIO(pickle.dumps(harmful))).load()
-
-    def test_only_what_is_missing_is_made_and_another_file_is_kept(self):
-        (self.folder / "mnist_train.csv").write_bytes(self.expected["mnist_train.csv"])
-        (self.folder / "mnist_test.csv").write_bytes(b"my own")
-        self.get_data(first=self.mirror)
-        self.assertEqual(self.requests, [MIRRORS[0] + name for name in self.mirror][2:])
-        self.assert_folder({**self.expected, "mnist_test.csv.old": b"my own"})
-        self.assertEqual(len(self.get_data()), 2)  # a line for each, and no source is tried
-        self.assertEqual(self.requests, [])
 
     def test_two_at_once(self):
         """Another one makes the same files during the download; nothing of the user's is lost."""

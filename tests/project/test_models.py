@@ -37,13 +37,6 @@ class TestFunctions(unittest.TestCase):
             self.assertEqual(method(self.x.astype(np.float32)).dtype, np.float32, function)
             np.testing.assert_array_equal(method(self.x.tolist()), method(self.x))
 
-    def test_arguments_are_left_alone(self):
-        before = self.x.copy()
-        for function in ACTIVATIONS:
-            result = getattr(self.network, function)(self.x)
-            self.assertFalse(np.shares_memory(result, self.x), function)
-        np.testing.assert_array_equal(self.x, before)
-
     def test_a_probability_of_zero_costs_a_finite_loss(self):
         for dtype, loss in ((np.float64, 708.4), (np.float32, 87.34)):
             p = np.eye(2, dtype=dtype)
@@ -55,11 +48,9 @@ class TestFunctions(unittest.TestCase):
     def test_labels_that_do_not_fit_are_refused(self):
         p = np.full((3, 3), 1 / 3)
         for function in (self.network.cross_entropy_loss, self.network.compute_accuracy):
-            for y in ([[0], [1], [2]], np.eye(3, dtype=int), [True, False, True], [0.0, 1.0, 2.0]):
+            for y in ([0, 1], [[0], [1], [2]], np.eye(3, dtype=int), [True] * 3, [0.0, 1.0, 2.0]):
                 with self.assertRaisesRegex(ValueError, "expected 3 integers"):
                     function(p, y)
-            with self.assertRaisesRegex(ValueError, "expected 3 integers"):
-                function(p, [0, 1])
             for y in ([0, 1, 3], [0, 1, -1]):
                 with self.assertRaisesRegex(ValueError, "expected 0 to 2"):
                     function(p, y)
@@ -87,12 +78,12 @@ class TestNetworks(unittest.TestCase):
         self.assertEqual(np.random.rand(), np.random.RandomState(7).rand())
 
     def test_the_base_class_computes_nothing(self):
-        for method, arguments in (
-            (_baseNetwork().forward, (0, 0)),
-            (_BaseOptimizer().update, (0,)),
+        for use in (
+            lambda: _baseNetwork().forward([[0]], [0]),
+            lambda: _BaseOptimizer().update(None),
         ):
             with self.assertRaisesRegex(NotImplementedError, "_[bB]ase.* does not define"):
-                method(*arguments)
+                use()
 
     def test_float32_is_close_to_float64(self):
         generator = np.random.default_rng(0)
@@ -108,14 +99,13 @@ class TestNetworks(unittest.TestCase):
 
     def test_an_update_does_not_write_to_arrays(self):
         model = TwoLayerNet(4, 3, 5)
-        weights = dict(model.weights)
-        gradient = model.gradients["W1"] = np.ones((4, 5))
-        copies = {name: weight.copy() for name, weight in weights.items()}
+        model.gradients["W1"] = np.ones((4, 5))
+        arrays = [*model.weights.values(), *model.gradients.values()]
+        copies = [array.copy() for array in arrays]
         SGD(0.1, 0.1).update(model)
-        self.assertFalse(np.array_equal(model.weights["W1"], copies["W1"]))
-        for name, weight in weights.items():
-            np.testing.assert_array_equal(weight, copies[name])
-        np.testing.assert_array_equal(gradient, 1)
+        self.assertFalse(np.array_equal(model.weights["W1"], copies[0]))
+        for array, copy in zip(arrays, copies):
+            np.testing.assert_array_equal(array, copy)
 
     def test_a_gradient_of_another_shape_is_refused(self):
         for name, shape in (("W1", (1, 5)), ("b2", (1,))):

@@ -81,9 +81,8 @@ class TestPlots(InFolder):
 
     def test_names_are_whole_and_no_formulas(self):
         names = ["a$b^$", "_begins_with_$", "x" * 200]
-        figure = self.draw(utils.plot_comparison, *[{name: [1.0] for name in names}] * 2)[
-            "comparison_loss.png"
-        ]
+        histories = {name: [1.0] for name in names}
+        figure = self.draw(utils.plot_comparison, histories, histories)["comparison_loss.png"]
         self.assertEqual(list(self.lines(figure)), names)
         inches = int.from_bytes(Path("comparison_loss.png").read_bytes()[16:20], "big") / 150
         self.assertGreater(inches, figure.legends[0].get_window_extent().width / figure.dpi)
@@ -91,10 +90,7 @@ class TestPlots(InFolder):
 
     def test_a_figure_that_cannot_be_written_leaves_the_old_one(self):
         Path("loss.png").write_bytes(b"old")
-        with (
-            mock.patch("pathlib.Path.replace", side_effect=OSError),
-            self.assertRaises(OSError),
-        ):
+        with mock.patch("pathlib.Path.replace", side_effect=OSError), self.assertRaises(OSError):
             utils.plot_curves(*CURVES)
         self.assertEqual([path.name for path in Path().iterdir()], ["loss.png"])
         self.assertEqual(Path("loss.png").read_bytes(), b"old")

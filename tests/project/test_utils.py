@@ -29,8 +29,7 @@ class TestCsv(InFolder):
         quoted = ",".join(f'"{name}"' for name in self.header.split(","))
         for name, text in {
             "plain": self.text,
-            "no last line end": self.text.rstrip(),
-            "header": f"{self.header}\n{self.text}",
+            "no last line end": f"{self.header}\n{self.text}".rstrip(),
             "quoted header": f"{quoted}\n{self.text}",
             "CRLF": f"{self.header}\n{self.text}".replace("\n", "\r\n"),
             "byte-order mark": f"\ufeff{self.text}",
@@ -58,9 +57,7 @@ class TestCsv(InFolder):
             ("empty", "", "no data"),
             ("only a header", self.header, "no data"),
             ("a web page", "<!DOCTYPE html>\n<html>\n", "found 1 columns; expected 785"),
-            ("other separator", self.text.replace(",", ";"), "found 1 columns"),
             ("UTF-16", self.text.encode("utf-16"), "codec can't decode"),
-            ("a letter", f"{first},x,{rest}", "string 'x' to uint8 at row 0, column 2"),
             ("a fraction", f"{first},0.5,{rest}", "0.5"),
             ("256", f"{first},256,{rest}", "'256' to uint8 at row 0, column 2"),
             ("label 10", f"{self.text}10,0,{rest}", "found label 10 at row 5; expected 0 to 9"),
@@ -78,24 +75,21 @@ class TestCsv(InFolder):
                 self.assertIn(expected, str(caught.exception))
                 self.assertNotIn("\n", str(caught.exception))
 
-    def test_training_and_validation(self):
-        write_made_up_data(self.folder, train=9, test=1)
-        rows = utils.load_csv(utils.TRAIN_CSV)
-        train, train_labels, valid, valid_labels = utils.load_mnist_trainval()
-        self.assertEqual((train + valid, train_labels + valid_labels), rows)
-        self.assertEqual((len(train), len(train_labels)), (7, 7))
-        Path(utils.TRAIN_CSV).write_text(self.lines[0])
-        with self.assertRaisesRegex(ValueError, "train.csv: found 1 image; expected at least 2"):
-            utils.load_mnist_trainval()
-
-    def test_arrays(self):
+    def test_the_parts_of_mnist(self):
         write_made_up_data(self.folder, train=9, test=3)
+        train, train_labels, valid, valid_labels = utils.load_mnist_trainval()
+        self.assertEqual((len(train), len(train_labels)), (7, 7))
+        rows = utils.load_csv(utils.TRAIN_CSV)
+        self.assertEqual((train + valid, train_labels + valid_labels), rows)
         for load in (utils.load_mnist_trainval, utils.load_mnist_test):
             for dtype, scale in ((np.float64, 1), (np.float32, 1), (np.uint8, 255)):
                 for part, expected in zip(load(as_array=True, dtype=dtype), load()):
                     self.assertEqual(part.dtype, dtype if part.ndim == 2 else np.int64)
                     factor = scale if part.ndim == 2 else 1
                     np.testing.assert_allclose(part, factor * np.array(expected), rtol=1e-6)
+        Path(utils.TRAIN_CSV).write_text(self.lines[0])
+        with self.assertRaisesRegex(ValueError, "train.csv: found 1 image; expected at least 2"):
+            utils.load_mnist_trainval()
 
     def test_lists_share_their_pixels(self):
         Path("some.csv").write_text(self.text)
@@ -117,12 +111,8 @@ class TestBatches(unittest.TestCase):
     def test_without_a_seed_the_order_follows_the_state_of_random(self):
         self.addCleanup(random.setstate, random.getstate())
         random.seed(5)
-        same, numbers = random.Random(5), list(range(30))
-        for _ in range(2):
-            found, _ = utils.generate_batched_data(range(30), range(30), shuffle=True)
-            expected = numbers.copy()
-            same.shuffle(expected)
-            self.assertEqual(found[0].tolist(), expected)
+        (found,), _ = utils.generate_batched_data(range(30), range(30), shuffle=True)
+        self.assertEqual(found.tolist(), shuffled(30, 5))
 
     def test_floats_are_not_divided_again(self):
         images = np.ones((3, 784))
@@ -135,14 +125,11 @@ class TestBatches(unittest.TestCase):
                 utils.generate_batched_data(np.ones((3, 784)), [1] * count)
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
 class TestProgress(unittest.TestCase):
-    def shown(self, stream: io.StringIO, debug: bool) -> str:
+    def shown(self, terminal: bool, debug: bool) -> str:
         """Return what 100 batches in three seconds write to standard error."""
+        stream = io.StringIO()
+        stream.isatty = lambda: terminal
         batches = [np.zeros((1, 784))] * 100, [np.zeros(1, dtype=int)] * 100
         clock = itertools.count(0, 0.03)
         with (
@@ -162,11 +149,11 @@ class TestProgress(unittest.TestCase):
         for title in ("epoch 7", "evaluation"):
             states = [f"{title}: batch {number} of 100, loss 2.3026" for number in range(9, 100, 9)]
             lines += [f"{state:60}\r" for state in (*states, "")]
-        self.assertEqual(self.shown(Terminal(), debug=True), "".join(lines))
+        self.assertEqual(self.shown(terminal=True, debug=True), "".join(lines))
 
     def test_silence(self):
-        self.assertEqual(self.shown(Terminal(), debug=False), "")
-        self.assertEqual(self.shown(io.StringIO(), debug=True), "")
+        self.assertEqual(self.shown(terminal=True, debug=False), "")
+        self.assertEqual(self.shown(terminal=False, debug=True), "")
 
 
 if __name__ == "__main__":
