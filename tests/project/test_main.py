@@ -202,14 +202,12 @@ class TestRun(unittest.TestCase):
             _, accuracy = models[best].forward(test[0] / 255, test[1], "valid")
             self.assertAlmostEqual(result.test_accuracy, accuracy, places=12)
 
-    def test_float32(self):
-        result = main.run(dataclasses.replace(self.config, dtype="float32"), self.data)
+    def test_settings_that_are_left_out(self):
+        config = dataclasses.replace(self.config, hidden_size=None, dtype="float32")
+        result = main.run(config, self.data._replace(test=None))
+        self.assertEqual(result.best_model.weights["b1"].shape, (128,))
         self.assertEqual(result.best_model.weights["W1"].dtype, np.float32)
-
-    def test_no_test_set(self):
-        result = main.run(self.config, self.data._replace(test=None))
         self.assertIsNone(result.test_accuracy)
-        self.assertIsNotNone(result.best_model)
 
     def test_divergence(self):
         """The run ends with the first loss that is not finite, and keeps the model before it."""
@@ -224,10 +222,6 @@ class TestRun(unittest.TestCase):
             self.assertIsInstance(result.best_model, TwoLayerNet)
         config = dataclasses.replace(self.config, learning_rate=1e3, reg=1e3, epochs=50)
         self.assertLess(len(main.run(config, self.data).train_loss), 50)
-
-    def test_hidden_size_is_128_unless_set(self):
-        model = main.build_model(dataclasses.replace(self.config, hidden_size=None))
-        self.assertEqual(model.weights["b1"].shape, (128,))
 
 
 class TestProgram(InFolder):
