@@ -9,14 +9,13 @@ import json
 import sys
 from pathlib import Path
 
-import matplotlib
-
 import utils
 from report import experiments, figures
 
 
 def build(folder: Path) -> None:
     """Write report.pdf, template.pdf and tuning.png into the folder of their sources."""
+    import matplotlib  # after utils, which drops a notebook's backend that is missing here
     import typst
 
     results = experiments.read_results(folder / "results.jsonl")
