@@ -215,7 +215,7 @@ def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
 
 
 def check_values(config: Config) -> None:
-    """Raise a ValueError unless each value is as its key expects; turn NumPy's into Python's."""
+    """Raise a ValueError unless each value is as its key expects; turn NumPy's numbers into Python's."""
     for each in fields(config):
         value, (expected, allows) = getattr(config, each.name), each.metadata["rule"]
         if isinstance(value, np.generic):
@@ -340,8 +340,8 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is another
-        sys.stdout.reconfigure(errors="backslashreplace")  # for names that its encoding lacks
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has its own
+        sys.stdout.reconfigure(errors="backslashreplace")  # escape what it cannot encode
     try:
         sys.exit(main())
     except KeyboardInterrupt:

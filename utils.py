@@ -17,7 +17,8 @@ TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
-# A notebook's MPLBACKEND may name a module that is missing here; Matplotlib would not be imported.
+# A notebook sets MPLBACKEND for all programs that it starts. Where that module is missing, Matplotlib
+# could not be imported.
 _, _, backend = os.environ.get("MPLBACKEND", "").partition("module://")
 if backend and not importlib.util.find_spec(backend.split(".")[0]):
     del os.environ["MPLBACKEND"]
@@ -149,7 +150,7 @@ def generate_batched_data(
     lazy : bool
         Return sequences that build each batch on access, instead of lists.
     dtype : dtype, optional
-        Float type to which bytes (uint8) are converted, divided by 255. Other images keep theirs.
+        Convert bytes (uint8) to this float type, divided by 255. Other images keep their type.
 
     Returns
     -------

@@ -68,8 +68,8 @@ def get_data(folder: Path) -> None:
         for path, content in zip(missing, contents):
             finished = Path(scratch) / path.name
             finished.write_bytes(content)
-            if path.exists() and not is_right(path):  # now, as others write here, too
-                old_name(path).touch(exist_ok=False)  # nobody else can take the name any more
+            if path.exists() and not is_right(path):  # perhaps written meanwhile
+                old_name(path).touch(exist_ok=False)  # reserve the name
                 path.replace(old_name(path))
                 print(f"{path}: not the expected file, kept as {old_name(path).name}")
             finished.replace(path)
@@ -82,7 +82,7 @@ def is_right(path: Path) -> bool:
 
 
 def old_name(path: Path) -> Path:
-    """Return the path to which another file of that name is moved."""
+    """Return the path under which a file that is not the expected one is kept."""
     return path.with_name(f"{path.name}.old")
 
 
