@@ -215,7 +215,7 @@ def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
 
 
 def check_values(config: Config) -> None:
-    """Raise a ValueError unless each value is as its key expects; turn NumPy's numbers into Python's."""
+    """Raise a ValueError unless each value is as its key expects; convert NumPy's to Python's."""
     for each in fields(config):
         value, (expected, allows) = getattr(config, each.name), each.metadata["rule"]
         if isinstance(value, np.generic):

@@ -3,8 +3,8 @@
     python data/get_data.py          (or: sh data/get_data.sh, data\\get_data.bat)
 
 The course's own address is dead, so the images come from the first of `SOURCES` that works. A file
-gets its final name only if its SHA-256 is right. A correct file is left alone; any other file of that
-name is renamed to <name>.old.
+gets its final name only if its SHA-256 is right. A correct file is left alone; any other file of
+that name is renamed to <name>.old.
 """
 
 import gzip
@@ -165,7 +165,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
         yield labels, (images * 256).astype(np.uint8)
 
 
-# What an array is pickled as: the names that NumPy 1 wrote, mapped to the same objects in any version.
+# What an array is pickled as: the names that NumPy 1 wrote, and the same objects of any version.
 ARRAY_PARTS = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,

@@ -177,7 +177,7 @@ class TestRun(unittest.TestCase):
         self.config = main.Config("TwoLayerNet", **TRAIN, hidden_size=20)
 
     def test_every_number(self):
-        """Compare with the same run written out: batches from `random`, images converted at once."""
+        """Compare with the same run written out: order by `random`, images converted at once."""
         (images, labels), (valid_images, valid_labels), test = self.data
         for model in (TwoLayerNet(hidden_size=20), SoftmaxRegression()):
             config = dataclasses.replace(self.config, type=type(model).__name__)
@@ -276,7 +276,7 @@ class TestProgram(InFolder):
             self.assertTrue(Path(f"{name}.png").exists(), name)
 
     def test_divergence(self):
-        """Runs that diverge after a good epoch fail; what there is of them is saved and compared."""
+        """Runs that diverge after a good epoch fail; what they did is saved and compared."""
         with mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (math.inf, 0.1)] * 2):
             status, printed, said = self.run_main("some.yaml", "other.yaml")
         problem = "the loss of epoch 2 is not finite; try a smaller learning_rate or reg\n"
@@ -317,7 +317,7 @@ class TestProgram(InFolder):
             self.assertEqual(len(re.findall(r"^ +\d  ", printed, re.MULTILINE)), epochs)
 
     def test_ctrl_c_on_a_foreign_machine(self):
-        """What is done is saved, with a console and a Matplotlib that lack what is asked of them."""
+        """What is done is saved, whatever the console encodes and the backend of a notebook."""
         program = (
             "import main, os, runpy, sys, utils\n"
             "print(os.environ['OMP_NUM_THREADS'])\n"
