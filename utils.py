@@ -17,8 +17,8 @@ TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
-# A notebook sets MPLBACKEND for all programs that it starts. Matplotlib could not be imported if the
-# module named there is missing.
+# A notebook sets MPLBACKEND for all programs that it starts. Matplotlib could not be imported if
+# the module named there is missing.
 _, _, backend = os.environ.get("MPLBACKEND", "").partition("module://")
 if backend and not importlib.util.find_spec(backend.split(".")[0]):
     del os.environ["MPLBACKEND"]
