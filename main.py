@@ -1,4 +1,4 @@
-"""Train a network on MNIST as a YAML config says, and report its test accuracy.
+"""Train the network that a YAML config describes, and report its test accuracy.
 
     python main.py --config configs/config_twolayer.yaml
 
@@ -7,22 +7,24 @@ In this order: the settings, the run, the config file, the command line.
 
 import argparse
 import copy
-import dataclasses
 import difflib
 import functools
+import io
+import itertools
+import math
 import os
 import re
 import reprlib
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Use one BLAS thread unless the user asks for more: on a busy machine, threads that wait for each
+# One BLAS thread, unless the user asks for more: on a busy machine, threads that wait for each
 # other cost more than they gain on a quiet one. NumPy reads this when it is imported.
-if not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & os.environ.keys():
-    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import yaml
@@ -34,34 +36,43 @@ from optimizer import SGD
 # The settings
 
 
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """The settings of a run, described in the README's section Config."""
+def key(section: str, expected: str, allows: Callable[[Any], bool], default: Any = MISSING) -> Any:
+    """Describe a key: its section in a config file, the values it allows, and its default."""
+    return field(default=default, metadata={"section": section, "rule": (expected, allows)})
 
-    type: str
-    batch_size: int
-    learning_rate: float
-    reg: float
-    epochs: int
-    hidden_size: int | None = None
-    dtype: str = "float64"
-    seed: int = 1024
-    momentum: float | None = None
-    debug: bool = False
+
+COUNT = ("a whole number of at least 1", lambda n: n >= 1)
+MODELS, DTYPES = ("SoftmaxRegression", "TwoLayerNet"), ("float64", "float32")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a run (README, section Config); a wrong one raises a ValueError."""
+
+    type: str = key("Model", " or ".join(MODELS), MODELS.__contains__)
+    batch_size: int = key("Train", *COUNT)
+    learning_rate: float = key("Train", "a number above 0", lambda x: 0 < x < math.inf)
+    reg: float = key("Train", "a number of at least 0", lambda x: 0 <= x < math.inf)
+    epochs: int = key("Train", *COUNT)
+    hidden_size: int | None = key("Model", *COUNT, None)
+    dtype: str = key("Model", " or ".join(DTYPES), DTYPES.__contains__, "float64")
+    seed: int = key("Train", "a whole number from 0 to 2**64 - 1", range(2**64).__contains__, 1024)
+    momentum: float | None = key("Train", "a number from 0 to 1", lambda x: 0 <= x <= 1, None)
+    debug: bool = key("Train", "True or False", lambda flag: True, False)
+
+    def __post_init__(self):
+        check_values(self)
 
 
 class Data(NamedTuple):
-    """MNIST in three parts, each of images (N, 784) as bytes and labels (N,).
-
-    Without a test set, a model is only trained and validated.
-    """
+    """MNIST in three parts, each of images (N, 784) as bytes and labels (N,)."""
 
     train: tuple[np.ndarray, np.ndarray]
     valid: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray] | None
+    test: tuple[np.ndarray, np.ndarray] | None  # without it, a model is not tested
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass
 class Result:
     """The result of a run: four values per epoch, and the model that was best on validation.
 
@@ -69,13 +80,13 @@ class Result:
     ends with the first epoch whose loss is not finite, and is not tested.
     """
 
-    train_loss: list[float]
-    train_accuracy: list[float]
-    valid_loss: list[float]
-    valid_accuracy: list[float]
-    best_epoch: int | None  # the first with the highest validation accuracy, from 1
-    best_model: SoftmaxRegression | TwoLayerNet | None  # as it was after that epoch
-    test_accuracy: float | None  # of that model
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    valid_loss: list[float] = field(default_factory=list)
+    valid_accuracy: list[float] = field(default_factory=list)
+    best_epoch: int | None = None  # the first with the highest validation accuracy, from 1
+    best_model: SoftmaxRegression | TwoLayerNet | None = None  # as it was after that epoch
+    test_accuracy: float | None = None  # of that model
 
 
 # The run
@@ -87,53 +98,51 @@ def run(
     data: Data | None = None,
     log: Callable[[str], None] = lambda line: None,
     after_epoch: Callable[[SoftmaxRegression | TwoLayerNet], None] = lambda model: None,
+    result: Result | None = None,
 ) -> Result:
     """Train a model, validate it after every epoch, and test the best one.
 
-    `data` is loaded if left out. `log` is called with each line of output, `after_epoch` with the
-    model after each epoch. The same config gives the same result, to the last digit.
+    `data` is loaded if left out. `log` gets each line of output, `after_epoch` the model after each
+    epoch. An empty `result` is filled epoch by epoch, and keeps what an interrupted run has done.
     """
-    data = data or load_data()
-    model = build_model(config)
-    optimizer = SGD(config.learning_rate, config.reg)
-    log(describe(config))
-    log(HEADER)
-
+    data, result = data or load_data(), result or Result()
+    model, optimizer = build_model(config), SGD(config.learning_rate, config.reg)
+    log(f"{describe(config)}\n{HEADER}")
     # Batches are turned into floats one at a time: all of them take 1 GB.
     into_batches = functools.partial(utils.generate_batched_data, lazy=True, dtype=config.dtype)
     valid_batches = into_batches(*data.valid, batch_size=500)
-    history = []  # of training loss and accuracy, validation loss and accuracy
-    best_epoch, best_model, best_accuracy = None, None, -1.0
     for epoch in range(1, config.epochs + 1):
         started = time.perf_counter()
         seed = epoch * 2**64 + config.seed  # each epoch of each seed has its own order
         batches = into_batches(*data.train, config.batch_size, shuffle=True, seed=seed)
-        trained = utils.train(epoch, *batches, model, optimizer, config.debug)
-        validated = utils.evaluate(*valid_batches, model, config.debug)
-        history.append((*trained, *validated))
-        after_epoch(model)
-        if not np.isfinite(history[-1]).all():
-            return Result(*map(list, zip(*history)), best_epoch, best_model, None)
-        is_best = validated[1] > best_accuracy
+        train_loss, train_accuracy = utils.train(epoch, *batches, model, optimizer, config.debug)
+        valid_loss, valid_accuracy = utils.evaluate(*valid_batches, model, config.debug)
+        values = (train_loss, train_accuracy, valid_loss, valid_accuracy)
+        is_finite = all(map(math.isfinite, values))
+        is_best = is_finite and valid_accuracy > max(result.valid_accuracy, default=-1)
         if is_best:
-            best_epoch, best_model, best_accuracy = epoch, copy.deepcopy(model), validated[1]
-        seconds = time.perf_counter() - started
-        numbers = [f"{number:.4f}" for number in history[-1]]
-        log(ROW.format(epoch, *numbers, f"{seconds:.2f}", "*" if is_best else "").rstrip())
+            result.best_epoch, result.best_model = epoch, copy.deepcopy(model)
+        for name, value in zip(HISTORIES, values):
+            getattr(result, name).append(value)
+        log(ROW.format(epoch, *values, time.perf_counter() - started, "  *" if is_best else ""))
+        after_epoch(model)
+        if not is_finite:
+            return result
 
-    log(f"\nBest validation accuracy: {best_accuracy:.4f} after epoch {best_epoch}")
-    test_accuracy = None
+    best = max(result.valid_accuracy)
+    log(f"\nBest validation accuracy: {best:.4f} after epoch {result.best_epoch}")
     if data.test:
-        test_batches = into_batches(*data.test, batch_size=500)
-        _, test_accuracy = utils.evaluate(*test_batches, best_model, config.debug)
-        log(f"Test accuracy: {test_accuracy:.4f}")
-    return Result(*map(list, zip(*history)), best_epoch, best_model, test_accuracy)
+        batches = into_batches(*data.test, batch_size=500)
+        _, result.test_accuracy = utils.evaluate(*batches, result.best_model, config.debug)
+        log(f"Test accuracy: {result.test_accuracy:.4f}")
+    return result
 
 
-ROW = "{:>5}  {:>8}  {:>8}  {:>8}  {:>10}  {:>7}  {}"  # of the table of epochs
-HEADER = f"\n{'training':>25}{'validation':>22}\n" + ROW.format(
-    "epoch", "loss", "accuracy", "loss", "accuracy", "seconds", "* best so far"
-)
+HISTORIES = tuple(each.name for each in fields(Result)[:4])
+HEADER = """
+                 training            validation
+epoch      loss  accuracy      loss    accuracy  seconds  * best so far"""
+ROW = "{:5}  {:8.4f}  {:8.4f}  {:8.4f}  {:10.4f}  {:7.2f}{}"
 
 
 def load_data() -> Data:
@@ -154,10 +163,9 @@ def describe(config: Config) -> str:
     """Return the settings of a run in two lines."""
     weights = build_model(config).weights
     units = f"{len(weights['b1'])} hidden units, " if "b1" in weights else ""
-    unused = ["momentum"] if config.momentum is not None else []
-    if config.hidden_size is not None and not units:
-        unused.append("hidden_size")
-    note = f" (not used: {', '.join(unused)})" if unused else ""
+    unused = {"momentum": config.momentum, "hidden_size": None if units else config.hidden_size}
+    unused = ", ".join(name for name, value in unused.items() if value is not None)
+    note = f" (not used: {unused})" if unused else ""
     return (
         f"{config.type}, {units}{sum(map(np.size, weights.values())):,} parameters in {config.dtype}\n"
         f"SGD with learning rate {config.learning_rate:g}, reg {config.reg:g}, "
@@ -168,76 +176,56 @@ def describe(config: Config) -> str:
 # The config file
 
 
-class Key(NamedTuple):
-    """What a key of a config file holds."""
-
-    kind: type
-    allows: Callable[[Any], bool]
-    expected: str
-
-
-COUNT = Key(int, lambda n: n >= 1, "a whole number of at least 1")
-MODELS = ("SoftmaxRegression", "TwoLayerNet")
-DTYPES = ("float64", "float32")
-SECTIONS = {
-    "Train": {
-        "batch_size": COUNT,
-        "learning_rate": Key(float, lambda x: 0 < x < np.inf, "a number above 0"),
-        "reg": Key(float, lambda x: 0 <= x < np.inf, "a number of at least 0"),
-        "epochs": COUNT,
-        "momentum": Key(float, lambda x: 0 <= x <= 1, "a number from 0 to 1"),
-        "debug": Key(bool, lambda flag: True, "True or False"),
-        "seed": Key(int, lambda n: 0 <= n < 2**64, "a whole number from 0 to 2**64 - 1"),
-    },
-    "Model": {
-        "type": Key(str, MODELS.__contains__, " or ".join(MODELS)),
-        "hidden_size": COUNT,
-        "dtype": Key(str, DTYPES.__contains__, " or ".join(DTYPES)),
-    },
-}
-REQUIRED = ("batch_size", "learning_rate", "reg", "epochs", "type")
-
-
 def read_config(path: str | os.PathLike) -> Config:
-    """Read a config file and check it.
+    """Read a config file.
 
     Raises a FileNotFoundError if there is no such file, and a ValueError if it is not as expected:
     the message names the file and the key, what was found and what was expected.
     """
-    with open(path, "rb") as file:
-        try:
+    sections, settings = {}, {}
+    for each in fields(Config):
+        sections.setdefault(each.metadata["section"], {})[each.name] = each.default is MISSING
+    try:
+        with open(path, "rb") as file:
             content = yaml.load(file, ConfigLoader)
-        except (yaml.YAMLError, ValueError) as error:  # a date in month 13 is a ValueError
-            raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    check_names(path, content, SECTIONS, required=SECTIONS)
-    settings = {}
-    for section, keys in SECTIONS.items():
-        place = f"{path}: {section}"
-        required = [name for name in REQUIRED if name in keys]
-        check_names(place, content[section], keys, required)
-        for name, value in content[section].items():
-            key = keys[name]
-            if key.kind is float and type(value) is int:
-                value = float(value)
-            if type(value) is not key.kind or not key.allows(value):
-                raise ValueError(f"{place}: {name}: found {shown(value)}; expected {key.expected}")
-            settings[name] = value
-    return Config(**settings)
+        check_names(content, dict.fromkeys(sections, True))
+        for section, keys in sections.items():
+            check_names(content[section], keys, f"{section}: ")
+            settings |= content[section]
+        return Config(**settings)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:  # YAML's, too, about a date in month 13
+        raise ValueError(f"{path}: {error}") from None
 
 
-def check_names(place: object, entries: Any, known: Iterable[str], required: Iterable[str]) -> None:
-    """Raise a ValueError unless `entries` is a dict of known keys with the required ones."""
+def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
+    """Raise a ValueError unless `entries` is a dict of known names, of which some are required."""
     expected = f"expected {', '.join(known)}"
     if type(entries) is not dict:
-        raise ValueError(f"{place}: found {shown(entries)}; {expected}")
+        raise ValueError(f"{place}found {shown(entries)}; {expected}")
     for name in entries:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ValueError(f"{place}: unknown key {shown(name)}{hint}; {expected}")
-    for name in required:
-        if name not in entries:
-            raise ValueError(f"{place}: {name} is missing; {expected}")
+            raise ValueError(f"{place}unknown key {shown(name)}{hint}; {expected}")
+    for name, is_required in known.items():
+        if is_required and name not in entries:
+            raise ValueError(f"{place}{name} is missing; {expected}")
+
+
+def check_values(config: Config) -> None:
+    """Raise a ValueError unless each value is as its key expects; convert NumPy's to Python's."""
+    for each in fields(config):
+        value, (expected, allows) = getattr(config, each.name), each.metadata["rule"]
+        if isinstance(value, np.generic):
+            value = value.item()
+        if type(value) is int and isinstance(0.0, each.type):
+            value = float(value)
+        is_right = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)
+        if not is_right or not (value is None or allows(value)):
+            raise ValueError(f"{each.name}: found {shown(value)}; expected {expected}")
+        object.__setattr__(config, each.name, value)  # a config is frozen for everyone else
 
 
 def shown(value: Any) -> str:
@@ -264,40 +252,25 @@ ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit status.
-
-    0 on success, 1 if a run diverged, 2 for a mistake in a config or the data or if a file cannot
-    be written.
-    """
-    parser = argparse.ArgumentParser(
-        prog="main.py",
-        description="Train a network on MNIST in ./data as a config says, and report the test "
-        "accuracy of the model that was best on the validation set. Its history and its learning "
-        "curves are saved in the working directory, and a comparison if there are several configs.",
-    )
+    """Run the command line; return its exit status (README, section Config)."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--config",
-        metavar="FILE",
-        nargs="+",
-        default=["configs/config_exp.yaml"],
-        help="the configs to run, one after the other (default: %(default)s)",
+        "--config", nargs="+", default=["configs/config_exp.yaml"], help="default: %(default)s"
     )
-    print_now = functools.partial(print, flush=True)
+    log = functools.partial(print, flush=True)
     try:
-        configs = read_configs(parser.parse_args(arguments).config)
-        data = load_data()
+        configs, data = read_configs(parser.parse_args(arguments).config), load_data()
     except (OSError, ValueError) as error:
         return fail(error)
-    sizes = [len(labels) for _, labels in data]
-    print_now("MNIST: {:,} images for training, {:,} for validation, {:,} to test".format(*sizes))
     results = {}
     try:
+        sizes = [len(labels) for _, labels in data]
+        log("MNIST: {:,} images for training, {:,} for validation, {:,} to test".format(*sizes))
         for name, config in configs.items():
-            print_now(f"\n{name}")
-            results[name] = run(config, data, print_now)
-            print_now(save(name, config, results[name]))
+            log(f"\n{name}")
+            results[name] = run_and_save(name, config, data, log)
         if len(configs) > 1:
-            print_now(compare(configs, results))
+            log(compare(configs, results))
     except OSError as error:
         return fail(error)
     status = 0
@@ -314,40 +287,47 @@ def read_configs(paths: list[str]) -> dict[str, Config]:
     for path in paths:
         name = Path(path).stem
         if name in configs:
-            raise ValueError(f"{path}: another config is named {name}, too; rename one of them")
+            raise ValueError(f"{path}: two configs are named {name}; rename one")
+        if name == "comparison" and len(paths) > 1:
+            raise ValueError(f"{path}: the comparison's figures have this name; rename the config")
         configs[name] = read_config(path)
     return configs
 
 
-def save(name: str, config: Config, result: Result) -> str:
-    """Save the history and the learning curves of a run; return a line that names the files."""
-    curves = (result.train_loss, result.train_accuracy, result.valid_loss, result.valid_accuracy)
-    lines = ["epoch,train_loss,train_accuracy,valid_loss,valid_accuracy"]
-    for row in zip(range(1, 1 + len(result.train_loss)), *curves):
-        lines.append(",".join(map(str, row)))
-    utils.write_whole(f"{name}_history.csv", "\n".join([*lines, ""]).encode())
-    utils.plot_curves(*curves, prefix=f"{name}_", title=f"{name}\n{describe(config)}")
-    return f"Saved {name}_history.csv, {name}_loss.png, {name}_accuracy.png"
+def run_and_save(name: str, config: Config, data: Data, log: Callable[[str], None]) -> Result:
+    """Run a config; save its history after each epoch, and its curves even if it is interrupted."""
+    result = Result()
+    curves = [getattr(result, history) for history in HISTORIES]
+
+    def save_history(_) -> None:
+        lines = [("epoch", *HISTORIES), *zip(itertools.count(1), *curves)]
+        text = "".join(",".join(map(str, line)) + "\n" for line in lines)
+        utils.write_whole(f"{name}_history.csv", text.encode())
+
+    try:
+        return run(config, data, log, save_history, result)
+    finally:
+        if result.valid_accuracy:
+            utils.plot_curves(*curves, prefix=f"{name}_", title=f"{name}\n{describe(config)}")
+            log(f"Saved {name}_history.csv, {name}_loss.png, {name}_accuracy.png")
 
 
 def compare(configs: dict[str, Config], results: dict[str, Result]) -> str:
     """Save two figures with the validation curves of all runs; return a table of the runs."""
-    utils.plot_comparison(
-        {name: result.valid_loss for name, result in results.items()},
-        {name: result.valid_accuracy for name, result in results.items()},
-    )
-    keys = [field.name for field in dataclasses.fields(Config) if field.name != "debug"]
+    keys = [each.name for each in fields(Config) if each.name != "debug"]
     differ = [key for key in keys if len({getattr(config, key) for config in configs.values()}) > 1]
-    rows = [["config", *differ, "best epoch", "validation", "test"]]
+    rows, losses, accuracies = [["config", *differ, "best epoch", "validation", "test"]], {}, {}
     for name, result in results.items():
-        row = [name, *(str(getattr(configs[name], key)) for key in differ)]
-        if result.test_accuracy is None:
-            rows.append([*row, "diverged", "", ""])
-        else:
-            best = result.valid_accuracy[result.best_epoch - 1]
-            rows.append(
-                [*row, str(result.best_epoch), f"{best:.4f}", f"{result.test_accuracy:.4f}"]
-            )
+        values = [getattr(configs[name], key) for key in differ]
+        values = [f"{value:g}" if type(value) is float else str(value) for value in values]
+        label = f"{name}: {', '.join(map(' '.join, zip(differ, values)))}" if differ else name
+        losses[label], accuracies[label] = result.valid_loss, result.valid_accuracy
+        scores = "diverged - -"
+        if result.test_accuracy is not None:
+            best = max(result.valid_accuracy)
+            scores = f"{result.best_epoch} {best:.4f} {result.test_accuracy:.4f}"
+        rows.append([name, *values, *scores.split()])
+    utils.plot_comparison(losses, accuracies)
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
     return "\n".join(["", *lines, "Saved comparison_loss.png, comparison_accuracy.png"])
@@ -360,9 +340,10 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    os.environ["MPLBACKEND"] = "agg"  # the backend of a notebook may not be installed here
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has its own
+        sys.stdout.reconfigure(errors="backslashreplace")  # escape what it cannot encode
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("main.py: interrupted".ljust(60), file=sys.stderr)  # over the progress line
+        print("main.py: interrupted", file=sys.stderr)
         sys.exit(130)

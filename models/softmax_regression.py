@@ -23,29 +23,7 @@ class SoftmaxRegression(_baseNetwork):
         self._add_weights(W1=(input_size, num_classes))
 
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
-        """Return loss and accuracy of a batch; in mode 'train' also store the gradient.
-
-        Parameters
-        ----------
-        X : array_like, shape (N, D)
-            Inputs: for MNIST, pixels in [0, 1].
-        y : array_like of int, shape (N,)
-            Labels from 0 to C - 1.
-        mode : str
-            Any mode but 'train' leaves the network as it is.
-
-        Returns
-        -------
-        loss : float
-            Mean cross-entropy in nats, without the L2 term.
-        accuracy : float
-            Fraction of the batch that is classified correctly.
-
-        Raises
-        ------
-        ValueError
-            If X or y has another shape, or a label is out of range.
-        """
+        """Return loss and accuracy of a batch; in mode 'train' also store the gradient of W1."""
         X = self._check_inputs(X)
         preactivation = X @ self.weights["W1"]  # (N, C)
         p = self.softmax(self.ReLU(preactivation))  # (N, C)

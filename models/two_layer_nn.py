@@ -34,10 +34,7 @@ class TwoLayerNet(_baseNetwork):
         )
 
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
-        """Return loss and accuracy of a batch; in mode 'train' also store the gradients.
-
-        Parameters, values and errors are those of `SoftmaxRegression.forward`.
-        """
+        """Return loss and accuracy of a batch; in mode 'train' also store the four gradients."""
         X = self._check_inputs(X)
         W1, b1, W2, b2 = (self.weights[name] for name in ("W1", "b1", "W2", "b2"))
         hidden = self.sigmoid(X @ W1 + b1)  # (N, H)

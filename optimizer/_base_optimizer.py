@@ -9,8 +9,9 @@ class _BaseOptimizer:
     """A step size eta and the coefficient lambda of the L2 term; subclasses define `update`."""
 
     def __init__(self, learning_rate: float = 1e-4, reg: float = 1e-3):
-        self.learning_rate = learning_rate
-        self.reg = reg
+        # Python's numbers: a numpy.float64 would turn float32 weights into float64.
+        self.learning_rate = float(learning_rate)
+        self.reg = float(reg)
 
     def apply_regularization(self, model) -> None:
         """Add the gradient of the L2 term to the gradient of every weight matrix.
@@ -25,7 +26,7 @@ class _BaseOptimizer:
                     f"the gradient of {name} has shape {gradient.shape}; expected {weight.shape}"
                 )
             if weight.ndim == 2:
-                model.gradients[name] = self.reg * weight + gradient
+                model.gradients[name] = gradient + self.reg * weight
 
     def update(self, model) -> None:
         """Change the weights of a model by its gradients."""

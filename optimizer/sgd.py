@@ -10,5 +10,5 @@ class SGD(_BaseOptimizer):
         """Regularize the gradients, then step against them: theta <- theta - eta dJ/dtheta."""
         self.apply_regularization(model)
         for name, gradient in model.gradients.items():
-            # NumPy reuses the product's memory for the sum: an epoch takes 5 % less than with W - eta G.
+            # W - eta G, as a sum: NumPy reuses the product's memory, and an epoch takes 5 % less.
             model.weights[name] = -self.learning_rate * gradient + model.weights[name]

@@ -6,14 +6,8 @@ Where all results are there, as in a fresh clone, nothing is trained, and it tak
 import argparse
 import functools
 import json
-import os
 import sys
 from pathlib import Path
-
-if __name__ == "__main__":
-    os.environ["MPLBACKEND"] = "agg"  # the backend of a notebook may not be installed here
-
-import matplotlib
 
 import utils
 from report import experiments, figures
@@ -21,6 +15,7 @@ from report import experiments, figures
 
 def build(folder: Path) -> None:
     """Write report.pdf, template.pdf and tuning.png into the folder of their sources."""
+    import matplotlib  # after utils, which drops a notebook's backend that is missing here
     import typst
 
     results = experiments.read_results(folder / "results.jsonl")

@@ -1,27 +1,73 @@
 """The config file, a run, and the command line."""
 
+import contextlib
 import copy
-import csv
 import dataclasses
+import io
 import math
 import multiprocessing
 import os
+import re
+import runpy
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import yaml
 
 import main
+import utils
 from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
 from tests import ROOT, InFolder, made_up_images, shuffled
 from tests.project import run_program, write_made_up_data
 
-TRAIN = {"batch_size": 16, "learning_rate": 0.1, "reg": 0.001, "epochs": 3}
-GOOD = yaml.safe_dump({"Train": TRAIN, "Model": {"type": "TwoLayerNet", "hidden_size": 8}})
-WILD = GOOD.replace("rate: 0.1", "rate: 1e+9").replace("reg: 0.001", "reg: 1e+9")
+TRAIN = {"batch_size": 16, "learning_rate": 0.3, "reg": 0.001, "epochs": 4}
+GOOD = yaml.safe_dump({"Train": TRAIN, "Model": {"type": "TwoLayerNet", "hidden_size": 20}})
+SEED = "seed: 1\n  momentum: 0\n  reg:"
+OTHER = GOOD.replace("TwoLayerNet", "SoftmaxRegression").replace("reg:", SEED)
 DEFAULT_RUNS = ("config_softmax", "config_twolayer")
+
+# What main.py prints of these on made-up data, without the seconds.
+LOADED = "MNIST: 320 images for training, 80 for validation, 100 to test\n"
+GOOD_RUN = """
+some
+TwoLayerNet, 20 hidden units, 15,910 parameters in float64
+SGD with learning rate 0.3, reg 0.001, batch size 16, seed 1024
+
+                 training            validation
+epoch      loss  accuracy      loss    accuracy  seconds  * best so far
+    1    2.3336    0.0781    2.3550      0.1125  *
+    2    2.3290    0.1156    2.3365      0.1125
+    3    2.3031    0.1313    2.3267      0.1750  *
+    4    2.2881    0.1187    2.3180      0.0750
+
+Best validation accuracy: 0.1750 after epoch 3
+Test accuracy: 0.2800
+Saved some_history.csv, some_loss.png, some_accuracy.png
+"""
+OTHER_RUN = """
+other
+SoftmaxRegression, 7,840 parameters in float64
+SGD with learning rate 0.3, reg 0.001, batch size 16, seed 1 (not used: momentum, hidden_size)
+
+                 training            validation
+epoch      loss  accuracy      loss    accuracy  seconds  * best so far
+    1    1.2464    0.5656    1.1928      0.5000  *
+    2    0.8700    0.6531    0.9555      0.6000  *
+    3    0.6887    0.7125    0.9386      0.6000
+    4    0.6785    0.7125    0.9335      0.6000
+
+Best validation accuracy: 0.6000 after epoch 2
+Test accuracy: 0.7300
+Saved other_history.csv, other_loss.png, other_accuracy.png
+
+config               type  seed  momentum  best epoch  validation    test
+  some        TwoLayerNet  1024      None           3      0.1750  0.2800
+ other  SoftmaxRegression     1         0           2      0.6000  0.7300
+Saved comparison_loss.png, comparison_accuracy.png
+"""
 
 
 def setUpModule():
@@ -43,78 +89,76 @@ class TestConfig(InFolder):
         return main.read_config("some.yaml")
 
     def test_course_files_hold_the_courses_values(self):
-        course = {"batch_size": 64, "learning_rate": 0.1, "reg": 0.001, "epochs": 10}
-        course |= {"momentum": 0.9, "debug": True}
-        for name, model in (
-            ("config_softmax", {"type": "SoftmaxRegression"}),
-            ("config_twolayer", {"type": "TwoLayerNet", "hidden_size": 128}),
-            ("config_exp", {"type": "TwoLayerNet", "hidden_size": 128}),
+        softmax, two_layer = ("SoftmaxRegression", None), ("TwoLayerNet", 128)
+        for name, (model, units) in zip(
+            ("softmax", "twolayer", "exp"), (softmax, two_layer, two_layer)
         ):
-            config = main.read_config(ROOT / "configs" / f"{name}.yaml")
-            self.assertEqual(config, main.Config(**course, **model))
+            expected = main.Config(model, 64, 0.1, 0.001, 10, units, momentum=0.9, debug=True)
+            self.assertEqual(main.read_config(ROOT / "configs" / f"config_{name}.yaml"), expected)
 
     def test_all_keys(self):
         config = self.read(
             "Model: {type: SoftmaxRegression, hidden_size: 7, dtype: float32}\n"
-            "Train: {batch_size: 1, learning_rate: 2, reg: 0, epochs: 3, seed: 0, momentum: 1,\n"
-            "        debug: yes}\n"
+            "Train: {batch_size: 1, learning_rate: 2, reg: 0, epochs: 3, momentum: 1, debug: yes,\n"
+            "        seed: 18446744073709551615}\n"
         )
-        expected = main.Config("SoftmaxRegression", 1, 2.0, 0.0, 3, 7, "float32", 0, 1.0, True)
-        self.assertEqual(config, expected)
+        expected = ("SoftmaxRegression", 1, 2.0, 0.0, 3, 7, "float32", 2**64 - 1, 1.0, True)
+        self.assertEqual(config, main.Config(*expected))
 
     def test_exponents(self):
         for text in ("1e-3", "1E-3", ".1e-2", "1.0e-3", "+1e-3"):
             self.assertEqual(self.read(GOOD.replace("0.001", text)).reg, 0.001)
 
-    def test_mistakes(self):
+    def test_mistakes_in_the_file(self):
         for old, new, *expected in (
-            ("epochs: 3", "", "Train: epochs is missing"),
-            ("type: TwoLayerNet", "", "Model: type is missing"),
+            ("epochs: 4", "", "Train: epochs is missing; expected batch_size, learning_rate, reg"),
+            ("reg: 0.001", "", "Train: reg is missing"),
+            ("type: TwoLayerNet", "", "Model: type is missing; expected type, hidden_size, dtype"),
             ("Model:", "Modell:", "unknown key 'Modell' (did you mean Model?)"),
-            (
-                "batch_size",
-                "batchsize",
-                "Train: unknown key 'batchsize' (did you mean batch_size?)",
-            ),
-            ("epochs: 3", "epochs: 3\n  zzz: 1", "Train: unknown key 'zzz'; expected batch_size"),
-            ("epochs: 3", "epochs: 3\n  epochs: 4", "epochs appears twice", "line 6"),
-            ("epochs: 3", "epochs: ten", "epochs: found 'ten'", "a whole number of at least 1"),
-            ("epochs: 3", "epochs: 0", "epochs: found 0; expected a whole number of at least 1"),
-            ("epochs: 3", "epochs: 3.0", "epochs: found 3.0"),
-            ("epochs: 3", "epochs:", "epochs: found nothing"),
-            ("epochs: 3", "epochs: True", "epochs: found True"),
-            ("epochs: 3", "epochs: 3\n  debug: 1", "debug: found 1; expected True or False"),
-            ("epochs: 3", "epochs: 3\n  seed: -1", "seed: found -1; expected a whole number"),
-            ("epochs: 3", f"epochs: 3\n  seed: {2**64}", "seed: found 18446744073709551616"),
-            ("epochs: 3", "epochs: 3\n  momentum: 9", "momentum: found 9.0"),
-            ("rate: 0.1", "rate: 0", "learning_rate: found 0.0; expected a number above 0"),
-            ("rate: 0.1", "rate: 0,1", "learning_rate: found '0,1'"),
-            ("rate: 0.1", "rate: .inf", "learning_rate: found inf"),
-            ("rate: 0.1", "rate: '1e-3'", "learning_rate: found '1e-3'"),
-            ("reg: 0.001", "reg: -1e-3", "reg: found -0.001; expected a number of at least 0"),
-            ("TwoLayerNet", "Net", "type: found 'Net'; expected SoftmaxRegression or TwoLayerNet"),
-            (
-                "size: 8",
-                "size: 8\n  dtype: half",
-                "dtype: found 'half'; expected float64 or float32",
-            ),
+            ("batch_size", "bachsize", "Train: unknown key 'bachsize' (did you mean batch_size?)"),
+            ("epochs: 4", "epochs: 4\n  zzz: 1", "Train: unknown key 'zzz'; expected batch_size"),
+            ("epochs: 4", "epochs: 4\n  epochs: 5", "epochs appears twice", "line 6"),
             ("  reg: 0.001", "\treg: 0.001", "not valid YAML", "line 8"),
-            ("reg: 0.001", "reg 0.001", "not valid YAML", "line 8"),
-            (GOOD, "Train\n", "found 'Train'; expected Train, Model"),
-            (GOOD, "Train:\nModel:\n", "Train: found nothing; expected batch_size"),
-            (GOOD, "", "found nothing; expected Train, Model"),
+            ("reg: 0.001", "reg: 2025-13-01", "month"),
+            ("epochs: 4", "epochs:", "epochs: found nothing; expected a whole number"),
+            ("rate: 0.3", "rate: 0,3", "learning_rate: found '0,3'; expected a number above 0"),
+            (GOOD, "Train\n", "found 'Train'; expected Model, Train"),
+            (GOOD, "Model:\nTrain:\n", "Model: found nothing; expected type, hidden_size"),
+            (GOOD, "Train: {}\n", "Model is missing; expected Model, Train"),
+            (GOOD, "", "found nothing; expected Model, Train"),
         ):
             with self.subTest(new), self.assertRaises(ValueError) as caught:
                 self.read(GOOD.replace(old, new))
-            for part in ("some.yaml", *expected):
+            for part in ("some.yaml: ", *expected):
                 self.assertIn(part, str(caught.exception))
             self.assertNotIn("\n", str(caught.exception))
 
+    def test_values_are_checked_wherever_a_config_is_made(self):
+        config = main.Config("TwoLayerNet", **TRAIN)
+        number, count = "; expected a number ", "; expected a whole number "
+        for name, value, message in (
+            ("type", "TwoLayer", "'TwoLayer'; expected SoftmaxRegression or TwoLayerNet"),
+            ("dtype", "half", "'half'; expected float64 or float32"),
+            ("dtype", None, "nothing; expected float64 or float32"),
+            *[(name, 0, f"0{count}of at least 1") for name in ("epochs", "batch_size")],
+            *[("epochs", value, f"{value!r}{count}of at least 1") for value in (3.0, True, "3")],
+            ("hidden_size", 0, f"0{count}of at least 1"),
+            ("seed", -1, f"-1{count}from 0 to 2**64 - 1"),
+            ("seed", 2**64, f"{2**64}{count}from 0 to 2**64 - 1"),
+            *[("learning_rate", x, f"{x!r}{number}above 0") for x in (0.0, math.inf, True, "1e-3")],
+            *[("reg", x, f"{x!r}{number}of at least 0") for x in (-1e-3, math.inf, math.nan)],
+            *[("momentum", x, f"{x!r}{number}from 0 to 1") for x in (-0.1, 1.1)],
+            ("debug", 1, "1; expected True or False"),
+        ):
+            with self.subTest(name, value=value), self.assertRaises(ValueError) as caught:
+                dataclasses.replace(config, **{name: value})
+            self.assertEqual(str(caught.exception), f"{name}: found {message}")
 
-def made_up_data() -> main.Data:
-    """Return 300 images to train on, 80 to validate and 60 to test."""
-    parts = [made_up_images(count, seed) for seed, count in enumerate((300, 80, 60))]
-    return main.Data(*[(pixels, labels) for labels, pixels in parts])
+    def test_numpys_numbers_become_pythons(self):
+        config = main.Config("TwoLayerNet", np.int64(16), np.float64(0.3), np.float32(0), 1)
+        self.assertEqual(config, main.Config("TwoLayerNet", 16, 0.3, 0.0, 1))
+        types = [type(value) for value in dataclasses.astuple(config)[1:4]]
+        self.assertEqual(types, [int, float, float])
 
 
 class TestReadme(unittest.TestCase):
@@ -128,98 +172,56 @@ class TestReadme(unittest.TestCase):
 
 class TestRun(unittest.TestCase):
     def setUp(self):
-        self.data = made_up_data()
-        self.config = main.Config("TwoLayerNet", **TRAIN, hidden_size=8)
+        parts = [made_up_images(count, seed) for seed, count in enumerate((300, 80, 60))]
+        self.data = main.Data(*[(pixels, labels) for labels, pixels in parts])
+        self.config = main.Config("TwoLayerNet", **TRAIN, hidden_size=20)
 
     def test_every_number(self):
-        """Compare with the same run written out: batches from `random`, images converted at once."""
-        for config, model in (
-            (self.config, TwoLayerNet(hidden_size=8)),
-            (dataclasses.replace(self.config, type="SoftmaxRegression"), SoftmaxRegression()),
-        ):
-            result = main.run(config, self.data)
-            optimizer = SGD(0.1, 0.001)
-            (images, labels), (valid_images, valid_labels), test = self.data
-            models = []
-            for epoch in range(3):
-                order = shuffled(300, (epoch + 1) * 2**64 + 1024)
-                loss_sum = accuracy_sum = 0
-                for start in range(0, 300, 16):
-                    rows = order[start : start + 16]
-                    loss, accuracy = model.forward(images[rows] / 255, labels[rows])
+        """Compare with the same run written out: order by `random`, images converted at once."""
+        (images, labels), (valid_images, valid_labels), test = self.data
+        for model in (TwoLayerNet(hidden_size=20), SoftmaxRegression()):
+            config = dataclasses.replace(self.config, type=type(model).__name__)
+            seen, optimizer, models, expected = [], SGD(0.3, 0.001), [], []
+            result = main.run(config, self.data, after_epoch=seen.append)
+            self.assertEqual(len(seen), 4)
+            for epoch in range(1, 5):
+                sums = np.zeros(2)
+                for rows in np.array_split(shuffled(300, epoch * 2**64 + 1024), range(16, 300, 16)):
+                    sums += len(rows) * np.array(model.forward(images[rows] / 255, labels[rows]))
                     optimizer.update(model)
-                    loss_sum += loss * len(rows)
-                    accuracy_sum += accuracy * len(rows)
                 models.append(copy.deepcopy(model))
-                self.assertAlmostEqual(result.train_loss[epoch], loss_sum / 300, places=12)
-                self.assertAlmostEqual(result.train_accuracy[epoch], accuracy_sum / 300, places=12)
-                loss, accuracy = model.forward(valid_images / 255, valid_labels, "valid")
-                self.assertAlmostEqual(result.valid_loss[epoch], loss, places=12)
-                self.assertAlmostEqual(result.valid_accuracy[epoch], accuracy, places=12)
-            best = models[int(np.argmax(result.valid_accuracy))]
-            self.assertEqual(result.best_epoch, 1 + int(np.argmax(result.valid_accuracy)))
-            for name, weight in best.weights.items():
+                validated = model.forward(valid_images / 255, valid_labels, "valid")
+                expected.append((*(sums / 300), *validated))
+            found = [getattr(result, name) for name in main.HISTORIES]
+            np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-12)
+            best = int(np.argmax(result.valid_accuracy))
+            self.assertEqual(result.best_epoch, 1 + best)
+            for name, weight in models[best].weights.items():
                 np.testing.assert_array_equal(result.best_model.weights[name], weight)
-            _, accuracy = best.forward(test[0] / 255, test[1], "valid")
+                np.testing.assert_array_equal(seen[-1].weights[name], models[-1].weights[name])
+            _, accuracy = models[best].forward(test[0] / 255, test[1], "valid")
             self.assertAlmostEqual(result.test_accuracy, accuracy, places=12)
 
-    def test_the_same_config_gives_the_same_numbers(self):
-        first, second = (main.run(self.config, self.data) for _ in range(2))
-        for field in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
-            self.assertEqual(getattr(first, field), getattr(second, field))
-        other = main.run(dataclasses.replace(self.config, seed=7), self.data)
-        self.assertNotEqual(first.train_loss, other.train_loss)
-
-    def test_the_best_epoch_is_the_first_of_those_that_tie(self):
-        data = self.data._replace(valid=(self.data.valid[0][:1], self.data.valid[1][:1]))
-        result = main.run(dataclasses.replace(self.config, epochs=30), data)
-        self.assertEqual(result.best_epoch, 1 + result.valid_accuracy.index(1.0))
-        self.assertGreater(result.valid_accuracy.count(1.0), 1)
-        images, labels = data.test
-        _, accuracy = result.best_model.forward(images / 255, labels, "valid")
-        self.assertAlmostEqual(result.test_accuracy, accuracy, places=12)
-
-    def test_float32(self):
-        result = main.run(dataclasses.replace(self.config, dtype="float32"), self.data)
+    def test_settings_that_are_left_out(self):
+        config = dataclasses.replace(self.config, hidden_size=None, dtype="float32", seed=0)
+        result = main.run(config, self.data._replace(test=None))
+        self.assertEqual(result.best_model.weights["b1"].shape, (128,))
         self.assertEqual(result.best_model.weights["W1"].dtype, np.float32)
-        np.testing.assert_allclose(
-            result.train_loss, main.run(self.config, self.data).train_loss, rtol=1e-5
-        )
-
-    def test_no_test_set(self):
-        result = main.run(self.config, self.data._replace(test=None))
         self.assertIsNone(result.test_accuracy)
-        self.assertIsNotNone(result.best_model)
-
-    def test_after_epoch(self):
-        norms = []
-        main.run(
-            self.config,
-            self.data,
-            after_epoch=lambda model: norms.append(np.linalg.norm(model.weights["W2"])),
-        )
-        self.assertEqual(len(norms), 3)
-        self.assertEqual(norms, sorted(norms))
 
     def test_divergence(self):
+        """The run ends with the first loss that is not finite, and keeps the model before it."""
+        for train_loss, valid_loss in ((math.nan, 0.5), (0.5, math.inf)):
+            with (
+                mock.patch("utils.train", side_effect=[(0.9, 0.4), (train_loss, 0.9)]),
+                mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (valid_loss, 0.9)]),
+            ):
+                result = main.run(self.config, self.data)
+            self.assertEqual(result.valid_accuracy, [0.5, 0.9])
+            self.assertEqual((result.best_epoch, result.test_accuracy), (1, None))
+            self.assertIsInstance(result.best_model, TwoLayerNet)
         config = dataclasses.replace(self.config, learning_rate=1e3, reg=1e3, epochs=50)
-        result = main.run(config, self.data)
-        self.assertLess(len(result.train_loss), 50)
-        self.assertFalse(math.isfinite(result.train_loss[-1] + result.valid_loss[-1]))
-        self.assertIsNone(result.test_accuracy)
-
-    def test_hidden_size_is_128_unless_set(self):
-        model = main.build_model(dataclasses.replace(self.config, hidden_size=None))
-        self.assertEqual(model.weights["b1"].shape, (128,))
-
-    def test_settings_without_effect_are_named(self):
-        for changes, note in (
-            ({}, "seed 1024"),
-            ({"momentum": 0.9}, "seed 1024 (not used: momentum)"),
-            ({"type": "SoftmaxRegression"}, "seed 1024 (not used: hidden_size)"),
-        ):
-            line = main.describe(dataclasses.replace(self.config, **changes)).splitlines()[1]
-            self.assertTrue(line.endswith(note), line)
+        self.assertLess(len(main.run(config, self.data).train_loss), 50)
 
 
 class TestProgram(InFolder):
@@ -227,102 +229,128 @@ class TestProgram(InFolder):
         super().setUp()
         write_made_up_data(self.folder)
         Path("some.yaml").write_text(GOOD)
+        Path("other.yaml").write_text(OTHER)
 
-    def run_main(self, *arguments):
-        return run_program(ROOT / "main.py", *(arguments or ("--config", "some.yaml")))
+    def run_main(self, *configs: str) -> tuple[int, str, str]:
+        """Return the exit status, standard output without seconds, and standard error."""
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as stdout,
+            contextlib.redirect_stderr(io.StringIO()) as stderr,
+        ):
+            status = main.main(["--config", *configs] if configs else [])
+        printed = re.sub(r" +\d+\.\d\d(  \*)?$", r"\1", stdout.getvalue(), flags=re.MULTILINE)
+        return status, printed, stderr.getvalue()
 
-    def assert_fails(self, done, status: int, *expected: str):
-        """Check that a program ended in one line on standard error that holds all of these."""
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        for part in ("main.py: ", *expected):
-            self.assertIn(part, done.stderr)
+    def columns(self, name: str) -> list[list[float]]:
+        """Return the columns of the history of a run."""
+        title, *rows = Path(f"{name}_history.csv").read_text().splitlines()
+        self.assertEqual(title, "epoch,train_loss,train_accuracy,valid_loss,valid_accuracy")
+        return [list(map(float, column)) for column in zip(*(row.split(",") for row in rows))]
 
-    def test_a_run(self):
-        done = self.run_main()
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        lines = done.stdout.splitlines()
-        self.assertEqual(lines[0], "MNIST: 320 images for training, 80 for validation, 100 to test")
-        result = main.run(main.read_config("some.yaml"))
-        with open("some_history.csv") as file:
-            history = list(csv.DictReader(file))
-        for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
-            self.assertEqual([float(row[name]) for row in history], getattr(result, name))
-        for line, row in zip(lines[8:11], history, strict=True):
-            number, *values = [float(value) for value in row.values()]
-            expected = [f"{number:.0f}", *(f"{value:.4f}" for value in values)]
-            self.assertEqual(line.split()[:5], expected)
-        self.assertEqual(lines[-2], f"Test accuracy: {result.test_accuracy:.4f}")
-        for name in ("some_loss.png", "some_accuracy.png"):
-            self.assertIn(name, lines[-1])
-            self.assertEqual(Path(name).read_bytes()[:4], b"\x89PNG")
-        self.assertFalse(Path("comparison_loss.png").exists())
+    def test_one_config(self):
+        Path("configs").mkdir()
+        Path("some.yaml").rename("configs/config_exp.yaml")  # the default of --config
+        with mock.patch("utils.plot_curves", wraps=utils.plot_curves) as plot_curves:
+            expected = LOADED + GOOD_RUN.replace("some", "config_exp")
+            self.assertEqual(self.run_main(), (0, expected, ""))
+        result = main.run(main.read_config("configs/config_exp.yaml"))
+        epochs, *curves = self.columns("config_exp")
+        self.assertEqual(epochs, [1, 2, 3, 4])
+        self.assertEqual(curves, [getattr(result, name) for name in main.HISTORIES])
+        self.assertEqual(list(plot_curves.call_args.args), curves)
+        figures = {"config_exp_accuracy.png", "config_exp_loss.png"}
+        self.assertEqual({path.name for path in Path().glob("*.png")}, figures)
 
-    def test_several_runs(self):
-        Path("fast.yaml").write_text(GOOD.replace("rate: 0.1", "rate: 1.0"))
-        Path("wild.yaml").write_text(WILD)
-        done = self.run_main("--config", "some.yaml", "fast.yaml", "wild.yaml")
-        self.assert_fails(done, 1, "wild: the loss of epoch 1 is not finite")
-        *_, titles, some, fast, wild, _ = [line.split() for line in done.stdout.splitlines()]
-        self.assertEqual(titles[:4], ["config", "learning_rate", "reg", "best"])
-        for name, row, rate in (("some", some, "0.1"), ("fast", fast, "1.0")):
-            alone = main.run(main.read_config(f"{name}.yaml"))
-            best = alone.valid_accuracy[alone.best_epoch - 1]
-            accuracies = [f"{accuracy:.4f}" for accuracy in (best, alone.test_accuracy)]
-            self.assertEqual(row, [name, rate, "0.001", str(alone.best_epoch), *accuracies])
-        self.assertEqual(wild, ["wild", "1000000000.0", "1000000000.0", "diverged"])
-        for name in ("fast_history.csv", "wild_loss.png", "comparison_loss.png"):
-            self.assertTrue(Path(name).exists(), name)
+    def test_two_configs(self):
+        with mock.patch("utils.plot_comparison", wraps=utils.plot_comparison) as plot_comparison:
+            expected = LOADED + GOOD_RUN + OTHER_RUN
+            self.assertEqual(self.run_main("some.yaml", "other.yaml"), (0, expected, ""))
+        labels = [
+            "some: type TwoLayerNet, seed 1024, momentum None",
+            "other: type SoftmaxRegression, seed 1, momentum 0",
+        ]
+        histories = zip(*[self.columns(name)[3:] for name in ("some", "other")])
+        drawn = [dict(zip(labels, curves)) for curves in histories]
+        self.assertEqual(list(plot_comparison.call_args.args), drawn)
+        for name in ("some_loss", "other_accuracy", "comparison_loss", "comparison_accuracy"):
+            self.assertTrue(Path(f"{name}.png").exists(), name)
 
-    def test_a_mistake_in_one_of_several_configs(self):
-        Path("bad.yaml").write_text("")
-        done = self.run_main("--config", "some.yaml", "bad.yaml")
-        self.assert_fails(done, 2, "bad.yaml: found nothing")
-        self.assertEqual(done.stdout, "")
-        Path("other").mkdir()
-        Path("other/some.yaml").write_text(GOOD)
-        done = self.run_main("--config", "some.yaml", "other/some.yaml")
-        self.assert_fails(done, 2, "other/some.yaml: another config is named some")
+    def test_divergence(self):
+        """Runs that diverge after a good epoch fail; what they did is saved and compared."""
+        with mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (math.inf, 0.1)] * 2):
+            status, printed, said = self.run_main("some.yaml", "other.yaml")
+        problem = "the loss of epoch 2 is not finite; try a smaller learning_rate or reg\n"
+        self.assertEqual((status, said), (1, f"main.py: some: {problem}main.py: other: {problem}"))
+        self.assertRegex(printed, r"\n +some +TwoLayerNet +1024 +None +diverged +- +-\n")
+        self.assertEqual(self.columns("some")[3:], [[0.8, math.inf], [0.5, 0.1]])
+        self.assertTrue(Path("other_loss.png").exists())
 
     def test_mistakes(self):
-        self.assert_fails(self.run_main("--config", "none.yaml"), 2, "No such file", "none.yaml")
-        Path("some.yaml").write_text(GOOD.replace("TwoLayerNet", "Net"))
-        self.assert_fails(self.run_main(), 2, "some.yaml: Model: type: found 'Net'")
-        Path("some.yaml").write_text(GOOD)
-        Path("data/mnist_test.csv").write_text("5,6\n")
-        self.assert_fails(self.run_main(), 2, "./data/mnist_test.csv: found 2 columns")
+        for path in ("comparison.yaml", "folder/some.yaml"):
+            Path(path).parent.mkdir(exist_ok=True)
+            Path(path).write_text(GOOD)
+        Path("bad.yaml").write_text(GOOD.replace("TwoLayerNet", "Net"))
+        right = Path("data/mnist_test.csv").read_text()
+        two = ["some.yaml", "comparison.yaml"]
+        for configs, test_data, message in (
+            (["none.yaml"], right, "[Errno 2] No such file or directory: 'none.yaml'"),
+            (["some.yaml", "bad.yaml"], right, "bad.yaml: type: found 'Net'; expected Softmax"),
+            (["some.yaml", "folder/some.yaml"], right, "folder/some.yaml: two configs are named "),
+            (two, right, "comparison.yaml: the comparison's figures have this name; rename the "),
+            (["some.yaml"], "5,6\n", "./data/mnist_test.csv: found 2 columns"),
+        ):
+            Path("data/mnist_test.csv").write_text(test_data)
+            status, printed, said = self.run_main(*configs)
+            self.assertEqual((status, printed), (2, ""))
+            self.assertEqual(len(said.splitlines()), 1, said)
+            self.assertTrue(said.startswith(f"main.py: {message}"), said)
         Path("data/mnist_train.csv").unlink()
-        self.assert_fails(self.run_main(), 2, "mnist_train.csv: no such file", "data/get_data.sh")
+        self.assertRegex(self.run_main("some.yaml")[2], "mnist_train.csv: no such file.*get_data")
 
-    def test_a_figure_that_cannot_be_written(self):
-        Path("some_loss.png").mkdir()
-        done = self.run_main()
-        self.assert_fails(done, 2, "some_loss.png")
-        self.assertIn("Test accuracy", done.stdout)
+    def test_a_history_or_a_figure_that_cannot_be_written(self):
+        Path("comparison.yaml").write_text(OTHER)
+        for name, file, epochs in (("some", "history.csv", 1), ("comparison", "loss.png", 4)):
+            Path(f"{name}_{file}").mkdir()
+            status, printed, said = self.run_main(f"{name}.yaml")
+            self.assertEqual((status, len(said.splitlines())), (2, 1), said)
+            self.assertRegex(said, f"^main.py: .*{name}_{file}")
+            self.assertEqual(len(re.findall(r"^ +\d  ", printed, re.MULTILINE)), epochs)
 
-    def test_ctrl_c(self):
+    def test_ctrl_c_on_a_foreign_machine(self):
+        """What is done is saved, whatever the console encodes and the backend of a notebook."""
         program = (
-            "import runpy, sys, utils\n"
-            "def train(*_): raise KeyboardInterrupt\n"
-            "utils.train = train\n"
+            "import main, os, runpy, sys, utils\n"
+            "print(os.environ['OMP_NUM_THREADS'])\n"
+            "train = utils.train\n"
+            "def interrupt(epoch, *rest):\n"
+            "    if epoch == 3: raise KeyboardInterrupt\n"
+            "    return train(epoch, *rest)\n"
+            "utils.train = interrupt\n"
             "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
         )
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = run_program(
-            "-c", program, ROOT / "main.py", "--config", "some.yaml", env=environment
-        )
-        self.assert_fails(done, 130, "interrupted")
+        Path("some.yaml").rename("η=$a^$.yaml")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252"}
+        environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        environment.pop("OMP_NUM_THREADS")  # tests/__init__.py sets it
+        arguments = ("--config", "η=$a^$.yaml")
+        done = run_program("-c", program, ROOT / "main.py", *arguments, env=environment)
+        self.assertEqual((done.returncode, done.stderr.strip()), (130, "main.py: interrupted"))
+        self.assertTrue(done.stdout.startswith(f"1\n{LOADED}\n\\u03b7=$a^$\n"), done.stdout)
+        self.assertEqual(self.columns("η=$a^$")[0], [1, 2])
+        self.assertTrue(Path("η=$a^$_loss.png").exists())
 
-    def test_blas_threads(self):
-        program = "import main, os; print(os.environ.get('OMP_NUM_THREADS'))"
-        clean = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
-        for asked, expected in (
-            ({}, "1"),
-            ({"OMP_NUM_THREADS": "2"}, "2"),
-            ({"OPENBLAS_NUM_THREADS": "2"}, "None"),
+    def test_the_environment_is_left_alone(self):
+        """In a notebook, `%run main.py` runs in the notebook's own process."""
+        environment = {"MPLBACKEND": "module://unittest.mock", "OMP_NUM_THREADS": "2"}
+        with (
+            mock.patch("sys.argv", ["main.py", "--config", "none.yaml"]),
+            mock.patch.dict(os.environ, environment),
+            contextlib.redirect_stderr(io.StringIO()),
         ):
-            done = run_program("-c", program, env={**clean, **asked, "PYTHONPATH": str(ROOT)})
-            self.assertEqual(done.stdout.strip(), expected)
+            before = dict(os.environ)
+            with self.assertRaises(SystemExit) as end:
+                runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
+            self.assertEqual((end.exception.code, dict(os.environ)), (2, before))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 from models import SoftmaxRegression, TwoLayerNet
 from models._base_network import _baseNetwork
 from optimizer import SGD
+from optimizer._base_optimizer import _BaseOptimizer
 
 ACTIVATIONS = ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax")
 
@@ -35,37 +36,23 @@ class TestFunctions(unittest.TestCase):
             method = getattr(self.network, function)
             self.assertEqual(method(self.x.astype(np.float32)).dtype, np.float32, function)
             np.testing.assert_array_equal(method(self.x.tolist()), method(self.x))
-            bytes_ = np.array([[1, 0, 200]], dtype=np.uint8)  # these must not wrap around
-            np.testing.assert_array_equal(method(bytes_), method(bytes_.astype(float)))
-
-    def test_arguments_are_left_alone(self):
-        before = self.x.copy()
-        for function in ACTIVATIONS:
-            result = getattr(self.network, function)(self.x)
-            self.assertFalse(np.shares_memory(result, self.x), function)
-        np.testing.assert_array_equal(self.x, before)
 
     def test_a_probability_of_zero_costs_a_finite_loss(self):
         for dtype, loss in ((np.float64, 708.4), (np.float32, 87.34)):
             p = np.eye(2, dtype=dtype)
             self.assertAlmostEqual(self.network.cross_entropy_loss(p, [1, 0]), loss, delta=0.01)
 
-    def test_certainty_costs_nothing(self):
-        self.assertEqual(str(self.network.cross_entropy_loss(np.eye(3), np.arange(3))), "0.0")
-
     def test_the_first_of_ties_counts(self):
         self.assertEqual(self.network.compute_accuracy(np.ones((2, 3)), [0, 1]), 0.5)
 
     def test_labels_that_do_not_fit_are_refused(self):
-        p = np.full((3, 3), 1 / 3)
+        p = np.full((3, 4), 1 / 4)
         for function in (self.network.cross_entropy_loss, self.network.compute_accuracy):
-            for y in ([[0], [1], [2]], np.eye(3, dtype=int), [True, False, True], [0.0, 1.0, 2.0]):
+            for y in ([0, 1], [[0], [1], [2]], np.eye(3, dtype=int), [True] * 3, [0.0, 1.0, 2.0]):
                 with self.assertRaisesRegex(ValueError, "expected 3 integers"):
                     function(p, y)
-            with self.assertRaisesRegex(ValueError, "expected 3 integers"):
-                function(p, [0, 1])
-            for y in ([0, 1, 3], [0, 1, -1]):
-                with self.assertRaisesRegex(ValueError, "expected 0 to 2"):
+            for y in ([0, 1, 4], [0, 1, -1]):
+                with self.assertRaisesRegex(ValueError, "expected 0 to 3"):
                     function(p, y)
 
 
@@ -78,11 +65,24 @@ class TestNetworks(unittest.TestCase):
 
     def test_forward_refuses_other_shapes(self):
         for model in (SoftmaxRegression(4, 3), TwoLayerNet(4, 3, 5)):
-            for X in (np.ones(4), np.ones((2, 3)), np.ones((0, 4)), np.ones((2, 2, 2))):
+            for shape in ((4,), (2, 3), (2, 5), (0, 4), (2, 2, 2)):
                 with self.assertRaisesRegex(ValueError, r"X has shape .*; expected \(N, 4\)"):
-                    model.forward(X, np.zeros(len(X), dtype=int))
+                    model.forward(np.ones(shape), np.zeros(shape[0], dtype=int))
             with self.assertRaisesRegex(ValueError, "y holds labels"):
                 model.forward(np.ones((2, 4)), [0, 3])
+
+    def test_numpys_random_state_is_left_alone(self):
+        self.addCleanup(np.random.set_state, np.random.get_state())
+        np.random.seed(7)
+        TwoLayerNet(4, 3, 5)
+        self.assertEqual(np.random.rand(), np.random.RandomState(7).rand())
+
+    def test_the_base_classes(self):
+        network, optimizer = _baseNetwork(), _BaseOptimizer()
+        self.assertEqual((network.input_size, network.num_classes), (784, 10))
+        for method, arguments in ((network.forward, (0, 0)), (optimizer.update, (0,))):
+            with self.assertRaisesRegex(NotImplementedError, "_[bB]ase.* does not define"):
+                method(*arguments)
 
     def test_float32_is_close_to_float64(self):
         generator = np.random.default_rng(0)
@@ -91,21 +91,20 @@ class TestNetworks(unittest.TestCase):
             double, single = Model(), Model(dtype=np.float32)
             for model in (double, single):
                 model.forward(X, y)
-                SGD(0.1, 0.1).update(model)
+                SGD(np.float64(0.1), np.float64(0.1)).update(model)
             for name, weight in single.weights.items():
                 self.assertEqual(weight.dtype, np.float32)
                 np.testing.assert_allclose(weight, double.weights[name], rtol=1e-3, atol=1e-6)
 
     def test_an_update_does_not_write_to_arrays(self):
         model = TwoLayerNet(4, 3, 5)
-        weights = dict(model.weights)
-        gradient = model.gradients["W1"] = np.ones((4, 5))
-        copies = {name: weight.copy() for name, weight in weights.items()}
+        model.gradients["W1"] = np.ones((4, 5))
+        arrays = [*model.weights.values(), *model.gradients.values()]
+        copies = [array.copy() for array in arrays]
         SGD(0.1, 0.1).update(model)
-        self.assertFalse(np.array_equal(model.weights["W1"], copies["W1"]))
-        for name, weight in weights.items():
-            np.testing.assert_array_equal(weight, copies[name])
-        np.testing.assert_array_equal(gradient, 1)
+        self.assertFalse(np.array_equal(model.weights["W1"], copies[0]))
+        for array, copy in zip(arrays, copies):
+            np.testing.assert_array_equal(array, copy)
 
     def test_a_gradient_of_another_shape_is_refused(self):
         for name, shape in (("W1", (1, 5)), ("b2", (1,))):

@@ -26,11 +26,15 @@ FILES = {
 
 @unittest.skipIf(os.name == "nt", "needs sh")
 class TestScripts(InFolder):
-    def run_script(self, *command, cwd: Path) -> str:
-        """Run a script with this Python as the active one; return what it prints."""
+    def run_script(self, *command, cwd: Path) -> subprocess.CompletedProcess:
+        """Run a script with this Python as the active one."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path}
-        return subprocess.check_output(command, cwd=cwd, env=environment, text=True, timeout=60)
+        others = self.folder / "others"  # with folders of the same names
+        for name in ("data", "a project"):
+            (others / name).mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PATH": path, "CDPATH": str(others)}
+        options = {"cwd": cwd, "env": environment, "text": True, "timeout": 60}
+        return subprocess.run(command, capture_output=True, check=False, **options)
 
     def test_submission(self):
         project = self.folder / "a project"
@@ -39,20 +43,25 @@ class TestScripts(InFolder):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(f"content of {name}")
         shutil.copy(ROOT / "collect_submission.sh", project)
-        listing = self.run_script("bash", project / "collect_submission.sh", cwd=self.folder)
-        self.assertIn("optimizer/sgd.py", listing)
+        done = self.run_script("bash", "a project/collect_submission.sh", cwd=self.folder)
+        self.assertIn("optimizer/sgd.py", done.stdout)
         with zipfile.ZipFile(project / "assignment_1_submission.zip") as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             self.assertEqual(sorted(names), sorted(FILES))
             self.assertEqual(archive.read("models/__init__.py"), b"content of models/__init__.py")
 
     def test_data(self):
+        """A mistake ends in one line; no source is tried."""
         (self.folder / "data").mkdir()
-        shutil.copy(ROOT / "data" / "get_data.sh", self.folder / "data")
-        (self.folder / "data" / "get_data.py").write_text("print(__file__)")
+        for script in ("get_data.sh", "get_data.py"):
+            shutil.copy(ROOT / "data" / script, self.folder / "data")
+        for name in ("mnist_train.csv", "mnist_train.csv.old"):
+            (self.folder / "data" / name).write_text("my own")
         for script, folder in (("data/get_data.sh", "."), ("get_data.sh", "data")):
-            printed = self.run_script("sh", script, cwd=self.folder / folder)
-            self.assertTrue(os.path.samefile(printed.strip(), self.folder / "data/get_data.py"))
+            done = self.run_script("sh", script, cwd=self.folder / folder)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            problem = "mnist_train.csv is not the expected file, and mnist_train.csv.old already"
+            self.assertRegex(done.stderr, f"^get_data: .*/data/{problem} exists; .*\n$")
 
     def test_line_ends(self):
         for script in SCRIPTS:
@@ -65,11 +74,7 @@ class TestEnvironment(unittest.TestCase):
     def test_the_same_versions_are_named_everywhere(self):
         packages = yaml.safe_load((ROOT / "environment.yaml").read_text())["dependencies"]
         conda = {package.replace("-base", "") for package in packages} - {"python>=3.10", "pip"}
-        for name in (
-            "README.md",
-            "course/skeleton/README.md",
-            "course/autograder/setup.sh",
-        ):
+        for name in ("README.md", "course/skeleton/README.md", "course/autograder/setup.sh"):
             text = (ROOT / name).read_text(encoding="utf-8")
             self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', text)), conda, name)
 
