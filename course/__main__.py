@@ -63,7 +63,8 @@ def data_folder() -> Path:
 
 def run_grade(arguments: argparse.Namespace) -> None:
     """Grade one submission and print a table, or a class; progress goes to standard error."""
-    from course.grader import grade_class, ready, table, write  # needs Linux or macOS
+    from course.grader import ready, table  # needs Linux or macOS
+    from course.roster import grade_class, write
 
     def log(line: str) -> None:
         print(f"course: {line}", file=sys.stderr)
@@ -77,13 +78,12 @@ def run_grade(arguments: argparse.Namespace) -> None:
     for path in arguments.paths:
         path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rubric = HERE / "rubric.yaml"
-    with ready(rubric, data_folder(), log=log) as grade_one:
+    with ready(HERE / "rubric.yaml", data_folder(), log=log) as grader:
         if arguments.csv:
             options = (arguments.csv, arguments.feedback, arguments.jobs)
-            grade_class(arguments.paths, *options, rubric, grade_one, log)
+            grade_class(grader, arguments.paths, *options, log)
         else:
-            print(table(grade_one(arguments.paths[0], save, log)))
+            print(table(grader.grade(arguments.paths[0], save, log)))
 
 
 if __name__ == "__main__":

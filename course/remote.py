@@ -196,8 +196,8 @@ def ask(function, *arguments, keep: bool = False, options=()):
             _take_back(arguments, changed)
             _save(files)
             return result
-    except Exception as error:  # noqa: BLE001 (the line may hold anything)
-        import traceback; traceback.print_exc(file=open("/tmp/gr/tb","a")); raise RuntimeError(NO_REPLY) from error
+    except Exception as error:
+        raise RuntimeError(NO_REPLY) from error
     raise RuntimeError(reply)
 
 
@@ -213,7 +213,7 @@ def _take_back(arguments: tuple, changed: list) -> None:
     """Change lists and arrays as the submission has changed its copies."""
     for argument, now in zip(arguments, changed):
         if now is not None:
-            argument[...if isinstance(argument, np.ndarray) else slice(None)] = now
+            argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
 
 
 def _save(files: dict[str, str]) -> None:

@@ -245,7 +245,7 @@ class TestDefaultConfigs(unittest.TestCase):
         weights = {name: model.weights[name] for name in shapes}
         for name, shape in shapes.items():
             self.assertEqual(np.shape(weights[name]), shape, f"the shape of {name}")
-        test = np.loadtxt(f"{os.environ['TEST_DATA']}/mnist_test.csv", delimiter=",", dtype="u1")
+        test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward(weights, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == classes[test[:, 0]])
         message = f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5"

@@ -57,7 +57,8 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     walk = ((Path(top, name), name) for top, _, names in os.walk(folder) for name in names)
     paths = (path for path, _ in walk if not path.is_symlink() and path.is_file())
     entries = {
-        path.relative_to(folder).as_posix(): path for path in itertools.islice(paths, MOST_NAMES + 1)
+        path.relative_to(folder).as_posix(): path
+        for path in itertools.islice(paths, MOST_NAMES + 1)
     }
     files = {}
     for name, full_name in choose(entries).items():
@@ -93,7 +94,9 @@ def choose(names) -> dict[str, str]:
     folders = [top for top in folders if top.count("/") == least]
     if len(folders) != 1:
         which = " and ".join(sorted(folders)[:3])[:200]
-        raise ValueError(f"more than one folder has a utils.py: {which}" if folders else "no utils.py")
+        raise ValueError(
+            f"more than one folder has a utils.py: {which}" if folders else "no utils.py"
+        )
     inside = {name.removeprefix(folders[0]): name for name in names if name.startswith(folders[0])}
     files = {short: name for short, name in inside.items() if CODE.fullmatch(short)}
     if len(files) > MOST_FILES:
