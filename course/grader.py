@@ -83,13 +83,12 @@ class Grader(NamedTuple):
             files, groups, note = {}, [], str(error)
         with processes.two_users(self.isolate) as users:
             run = processes.Run(files, self.place, users, started + rubric.seconds)
-            for group in groups:
-                for item, messages, printed in run_group(group, run):
-                    item.passed, item.message = not messages, "\n".join(messages)
-                    watch_printing(rubric, item, printed)
-                    log(item.title())
-                    save(results())
-                if group[0].cost == "all" and not group[0].passed:
+            for item, messages, printed in run_groups(groups, run):
+                item.passed, item.message = not messages, "\n".join(messages)
+                watch_printing(rubric, item, printed)
+                log(item.title())
+                save(results())
+                if messages and item.cost == "all":
                     break
         for item in items:
             item.message = item.message.removeprefix(NOT_RUN)  # the reason is told once
@@ -144,33 +143,32 @@ def ready(
 
 
 def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
-    """Return what shares processes: each rule by itself, then the checks.
+    """Return what shares processes: rules and visible checks, those on MNIST, and private checks.
 
     No visible check runs after a private one, whose data it could show.
     """
     for rule in rubric.rules:
         rule.passed = rule.printing  # until something is printed
-    groups = [[rule] for rule in rubric.rules if not rule.printing]
-    for private, mnist in ((False, False), (False, True), (True, False), (True, True)):
-        some = [each for each in rubric.checks if (each.private, each.mnist) == (private, mnist)]
-        groups += [some] if some else []
-    return groups
+    items = [rule for rule in rubric.rules if not rule.printing] + rubric.checks
+    kinds = [(item.private, item.mnist) for item in items]
+    return [[item for item, each in zip(items, kinds) if each == kind] for kind in sorted({*kinds})]
 
 
-def run_group(
-    items: list[RubricItem], run: processes.Run
+def run_groups(
+    groups: list[list[RubricItem]], run: processes.Run
 ) -> Iterator[tuple[RubricItem, list[str], str]]:
     """Run items in as few processes as possible; yield each, its messages and its output.
 
     One that fails after others have run gets a second try, in processes that it has for itself.
     """
-    while items:
-        tests = [{"tests": i.tests, "seed": i.seed, "seconds": i.seconds} for i in items]
-        found = run(tests, max(item.megabytes for item in items), items[0].mnist)
-        done = len(found) - (len(found) > 1 and bool(found[-1][0]))
-        for item, (messages, printed) in zip(items[:done], found):
-            yield item, messages, printed
-        items = items[done:]
+    for items in groups:
+        while items:
+            tests = [{"tests": i.tests, "seed": i.seed, "seconds": i.seconds} for i in items]
+            found = run(tests, max(item.megabytes for item in items), items[0].mnist)
+            done = len(found) - (len(found) > 1 and bool(found[-1][0]))
+            for item, (messages, printed) in zip(items[:done], found):
+                yield item, messages, printed
+            items = items[done:]
 
 
 def watch_printing(rubric: Rubric, item: RubricItem, printed: str) -> None:

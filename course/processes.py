@@ -24,12 +24,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course import HERE, SHARED
+from course.remote import NO_REPLY
 from tests import ROOT
 
 LOCKS = Path("/var/run/course-grader")
 NUMBERS = range(58000, 60000, 2)  # of users whom a grade can have for itself
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 LONGEST = 100_000  # bytes that are kept of an output
+ERRORS = (subprocess.PIPE, subprocess.DEVNULL)  # of the tests, and of the submission
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a submission, at any time
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
@@ -134,7 +136,7 @@ class Run(NamedTuple):
                 server + [seconds, megabytes],
             )
             with wires[0], wires[1]:
-                for command, *others in zip(commands, folders, self.users, wires):
+                for command, *others in zip(commands, ERRORS, folders, self.users, wires):
                     started.append(start(command, *others))
             return follow(*started, items, folders[1], self.users[1], self.deadline)
         finally:
@@ -167,7 +169,9 @@ class Run(NamedTuple):
         return tests, submission
 
 
-def start(command: list, folder: Path, user: int | None, wire: socket.socket) -> subprocess.Popen:
+def start(
+    command: list, errors: int, folder: Path, user: int | None, wire: socket.socket
+) -> subprocess.Popen:
     """Start Python in a folder, with one end of a wire and an environment of its own."""
     environment = {
         **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
@@ -184,7 +188,7 @@ def start(command: list, folder: Path, user: int | None, wire: socket.socket) ->
         pass_fds=[wire.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         start_new_session=True,
         umask=0o077,
         **as_user(user),
@@ -197,14 +201,15 @@ def end(process: subprocess.Popen) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    process.stdout.close()
-    process.stderr.close()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
 
 
 def follow(tests, submission, items: list[dict], folder: Path, user: int | None, deadline: float):
     """Collect the results of items; end the run if it takes too much time or space."""
     heard = {stream: b"" for stream in (tests.stdout, tests.stderr, submission.stdout)}
-    still_open = [*heard, submission.stderr]  # of the last nothing is kept
+    still_open = [*heard]
 
     def listen(seconds: float) -> bool:
         ready, _, _ = select.select(still_open, [], [], seconds)
@@ -212,8 +217,7 @@ def follow(tests, submission, items: list[dict], folder: Path, user: int | None,
             content = os.read(stream.fileno(), 2**16)
             if not content:
                 still_open.remove(stream)
-            if stream in heard:
-                heard[stream] = (heard[stream] + content)[:LONGEST]
+            heard[stream] = (heard[stream] + content)[:LONGEST]
         return bool(ready)
 
     def result(item: dict) -> list[str]:
@@ -227,6 +231,8 @@ def follow(tests, submission, items: list[dict], folder: Path, user: int | None,
                 return [f"the tests ended without a result: {errors[-300:]}"]
             if time.monotonic() > end_of_item:
                 return ["stopped: it does not come to an end"]
+            if len(heard[submission.stdout]) == LONGEST:
+                return ["stopped: it prints without end"]
             if uses_too_much(folder, user):
                 return [f"stopped: more than {MOST_FILES} files, or 200 MB of them"]
             listen(0.2)
@@ -241,7 +247,7 @@ def follow(tests, submission, items: list[dict], folder: Path, user: int | None,
         for _ in range(100):  # unless it never stops printing
             if not listen(0):
                 break
-        if messages and submission.stdout not in still_open:
+        if any(NO_REPLY in message for message in messages):
             with suppress(subprocess.TimeoutExpired):
                 if submission.wait(1) in (-signal.SIGXCPU, -signal.SIGKILL):
                     messages = [f"stopped: it takes more than {item['seconds']} seconds"]

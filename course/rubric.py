@@ -112,7 +112,7 @@ def make(kind: type, entry: dict, **own):
         if key not in types or (key in own and key in entry):
             raise ValueError(f"{where}: unknown key {key}")
         if types[key] in (int, float, float | str):
-            good = type(value) in (int, float) and 0 <= value < 10**9
+            good = type(value) in (int, float) and 0 <= value < 2**32
         else:
             good = type(value) is types[key]
         if not good and (key, value) != ("cost", "all"):

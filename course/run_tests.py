@@ -242,9 +242,10 @@ class TestDefaultConfigs(unittest.TestCase):
             moved[..., classes] = model.weights[name]
             model.weights[name] = moved
         train_one_epoch(model, settings, classes)
-        weights = {name: model.weights[name] for name in shapes}
+        weights = {name: model.weights.get(name) for name in shapes}
         for name, shape in shapes.items():
-            self.assertEqual(np.shape(weights[name]), shape, f"the shape of {name}")
+            found = np.shape(weights[name])
+            self.assertEqual(found, shape, f"{name}: found the shape {found}, expected {shape}")
         test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward(weights, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == classes[test[:, 0]])
