@@ -54,10 +54,7 @@ def two_users(isolate: bool) -> Iterator[Users]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            try:
-                yield number, number + 1
-            finally:
-                quietly("find", *OPEN_TO_ALL, "-xdev", "-user", number + 1, "-delete")
+            yield number, number + 1
             return
     raise ValueError("all user numbers from 58000 to 59999 are in use")
 
@@ -146,6 +143,8 @@ class Run(NamedTuple):
                 kill = "import os; os.kill(-1, 9)"
                 quietly(sys.executable, "-I", "-S", "-c", kill, user=self.users[1])
                 quietly("ipcrm", "--all", user=self.users[1])
+                theirs = ["-xdev", "-user", self.users[1], "-delete"]
+                quietly("find", *OPEN_TO_ALL, *theirs, user=self.users[1])
             remove(folder)
 
     def lay_out(self, folder: Path, items: list[dict], mnist: bool) -> tuple[Path, Path]:

@@ -32,6 +32,10 @@ class RubricItem:
     passed: bool = False
     message: str = NOT_RUN
 
+    def __post_init__(self):
+        if bool(self.tests) == self.printing:
+            raise ValueError(f"{self.name}: expected either tests or printing")
+
     def title(self) -> str:
         return f"{self.part} {self.name}{' (private)' if self.private else ''}"
 
@@ -89,6 +93,8 @@ def read_rubric(path: Path) -> Rubric:
         rules = [make(RubricItem, entry, part="rule") for entry in content.pop("rules")]
         checks = []
         for entry in content.pop("checks"):
+            if not {"public", "private"} & {*entry}:
+                raise ValueError(f"{entry.get('name')}: public or private is missing")
             points = {kind: entry.pop(kind, 0) for kind in ("public", "private")}
             for kind in (kind for kind in points if points[kind]):
                 seed = seeds["private" if entry.get("mnist") else kind]
@@ -122,6 +128,8 @@ def make(kind: type, entry: dict, **own):
 
 def seed_number(seed) -> int:
     """Turn any text or number into a seed below 2**32; such a number stays what it is."""
+    if seed is None:
+        raise ValueError("a seed is empty")
     if type(seed) is int and 0 <= seed < 2**32:
         return seed
     return int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:4], "big")

@@ -271,7 +271,7 @@ def another_number() -> np.ndarray:
 def train_one_epoch(model, settings: dict, classes: np.ndarray) -> None:
     """Train as the skeleton's main.py does, with new numbers for the classes."""
     images, labels = training_data()
-    renamed = classes[np.asarray(labels)]
+    renamed = classes[np.asarray(labels).astype(int)]  # their type is another check's concern
     renamed = renamed.tolist() if isinstance(labels, list) else renamed
     # Of the orders from the seeds 0 to 15, this one costs SoftmaxRegression no class.
     order = (settings["batch_size"], True, 10)

@@ -1,10 +1,10 @@
 """Read a submission: the Python files of a zip or a folder, within limits and without links."""
 
-import itertools
 import os
 import re
 import stat
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 from course import HERE
@@ -18,20 +18,20 @@ NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden folders, am
 
 
 def read_submission(path: Path) -> dict[str, bytes]:
-    """Read the Python files that belong to the assignment, by name; given ones may be missing.
+    """Read the files of the assignment, by name; given ones that are missing are the skeleton's.
 
     Raises a ValueError that says why they cannot be read.
     """
-    files = {name: (HERE / "skeleton" / name).read_bytes() for name in GIVEN}
+    given = {name: (HERE / "skeleton" / name).read_bytes() for name in GIVEN}
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
         if path.is_dir():
-            return files | read_folder(path)
+            return given | read_folder(path)
         if path.stat().st_size > MOST_ZIPPED:
             raise ValueError("the zip is larger than 50 MB")
         with zipfile.ZipFile(path) as archive:
-            return files | read_zip(archive)
+            return given | read_zip(archive)
     except Exception as error:  # noqa: BLE001 (a zip can be damaged in many ways)
         raise ValueError(f"the submission cannot be read: {error}") from None
 
@@ -41,39 +41,36 @@ def read_zip(archive: zipfile.ZipFile) -> dict[str, bytes]:
     entries = {}
     for entry in archive.infolist():
         if not stat.S_ISLNK(entry.external_attr >> 16):
-            parts = entry.filename.replace("\\", "/").split("/")  # "\\" is Windows'
+            parts = re.split(r"[/\\]", entry.filename)  # Windows writes backslashes
             entries["/".join(part for part in parts if part not in ("", "."))] = entry
-    files = {}
-    for name, full_name in choose(entries).items():
-        if entries[full_name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    code = choose(entries)
+    for name in code.values():
+        if entries[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{name} is compressed in an unusual way; make the zip anew")
-        with archive.open(entries[full_name]) as stream:
-            files[name] = checked(name, stream.read(MOST_BYTES + 1))
-    return files
+    return {name: read(name, archive.open(entries[long])) for name, long in code.items()}
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     """Read the code in a folder."""
-    walk = ((Path(top, name), name) for top, _, names in os.walk(folder) for name in names)
-    paths = (path for path, _ in walk if not path.is_symlink() and path.is_file())
-    entries = {
-        path.relative_to(folder).as_posix(): path
-        for path in itertools.islice(paths, MOST_NAMES + 1)
+    walk = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    paths = islice(
+        (path for path in walk if not path.is_symlink() and path.is_file()), MOST_NAMES + 1
+    )
+    code = choose([path.relative_to(folder).as_posix() for path in paths])
+
+    def without_links(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW)
+
+    return {
+        name: read(name, open(folder / long, "rb", opener=without_links))
+        for name, long in code.items()
     }
-    files = {}
-    for name, full_name in choose(entries).items():
-        with open(entries[full_name], "rb", opener=without_links) as stream:
-            files[name] = checked(name, stream.read(MOST_BYTES + 1))
-    return files
 
 
-def without_links(path: str, flags: int) -> int:
-    """Open a file, but not what a link leads to."""
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-def checked(name: str, content: bytes) -> bytes:
-    """Return the content of a file, or raise an error if it is too long."""
+def read(name: str, stream) -> bytes:
+    """Read a file and close it."""
+    with stream:
+        content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"{name} is larger than 1 MB")
     return content
@@ -87,18 +84,17 @@ def choose(names) -> dict[str, str]:
     names = [name for name in names if not NOT_CODE.search(name)]
     if len(names) > MOST_NAMES:
         raise ValueError(f"it holds more than {MOST_NAMES:,} files")
-    found = [name.removesuffix("utils.py") for name in names if f"/{name}".endswith("/utils.py")]
-    with_models = {top for top in found for name in names if name.startswith(f"{top}models/")}
-    folders = [top for top in found if top in with_models or not with_models]
-    least = min((top.count("/") for top in folders), default=0)
-    folders = [top for top in folders if top.count("/") == least]
-    if len(folders) != 1:
-        which = " and ".join(sorted(folders)[:3])[:200]
-        raise ValueError(
-            f"more than one folder has a utils.py: {which}" if folders else "no utils.py"
-        )
-    inside = {name.removeprefix(folders[0]): name for name in names if name.startswith(folders[0])}
-    files = {short: name for short, name in inside.items() if CODE.fullmatch(short)}
-    if len(files) > MOST_FILES:
+    tops = [name.removesuffix("utils.py") for name in names if f"/{name}".endswith("/utils.py")]
+    with_models = {name[: name.rindex("models/")] for name in names if "models/" in name}
+    tops = [top for top in tops if top in with_models] or tops
+    least = min((top.count("/") for top in tops), default=0)
+    tops = sorted(top for top in tops if top.count("/") == least)
+    if not tops:
+        raise ValueError("there is no utils.py in it")
+    if len(tops) > 1:
+        raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
+    inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
+    code = {short: name for short, name in inside.items() if CODE.fullmatch(short)}
+    if len(code) > MOST_FILES:
         raise ValueError(f"it holds more than {MOST_FILES} Python files")
-    return files
+    return code

@@ -417,7 +417,7 @@ class TestReading(InFolder):
         damaged = self.zip({"utils.py": "a"}, compression=zipfile.ZIP_LZMA).read_bytes()
         for files, options, message in (
             ({"a/utils.py": "", "b/utils.py": ""}, {}, "more than one folder has a utils.py"),
-            ({"util.py": ""}, {}, "no utils.py"),
+            ({"util.py": ""}, {}, "there is no utils.py"),
             ({"utils.py": "a" * 2**21}, {}, "utils.py is larger than 1 MB"),
             ({"utils.py": "a"}, {"compression": zipfile.ZIP_BZIP2}, "in an unusual way"),
             ({"utils.py": "a"}, {"compression": zipfile.ZIP_LZMA}, "in an unusual way"),
@@ -459,6 +459,10 @@ class TestReading(InFolder):
         for old, new, message in (
             ("private_seed: 7643\n", "", "'private_seed' is missing"),
             ("public: 3", "public: three", "load_mnist_trainval, split: points: found 'three'"),
+            ("7643", "", "a seed is empty"),
+            ("public: 3\n    private: 3", "publik: 3", "public or private is missing"),
+            ("printing: true", "cost: 1", "cost stands twice"),
+            ("printing: true", "tests: []", "nothing is printed: expected either"),
             ("public: 3", "public: -3", "points: found -3"),
             ("public: 3", "pubic: 3", "unknown key pubic"),
             ("public: 3", "public: 3\n    public: 4", "public stands twice"),
