@@ -83,7 +83,8 @@ def workplace(data: Path, isolate: bool) -> Iterator[Path]:
     try:
         shared, project = place / "data", place / "project"
         shared.mkdir()
-        for file in (data / "mnist_train.csv", data / "mnist_test.csv", HERE / "remote.py"):
+        code = (HERE / "remote.py", *ROOT.glob("tests/inside.py"))
+        for file in (data / "mnist_train.csv", data / "mnist_test.csv", *code):
             Path(shutil.copyfile(file, shared / file.name)).chmod(0o444)
         shared.chmod(0o755)
         for name in [name for name in SHARED if name.startswith(("configs/", "tests/"))]:

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
+INSIDE = "tests.inside"  # what the tests want to run in the submission's process; there, `inside`
 LONGEST = 64 * 2**20  # bytes of a reply
 
 
@@ -158,9 +159,9 @@ def connect(wire: socket.socket) -> None:
     """Put stand-ins in the place of the submission's modules."""
     global home, lines
     home, lines = Path.cwd(), wire.makefile("rwb")
-    for name in MODULES:
+    for name in (*MODULES, INSIDE):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__getattr__ = partial(_attribute, name)
+        sys.modules[name].__getattr__ = partial(_attribute, name.removeprefix("tests."))
 
 
 def _attribute(owner, name: str):
@@ -266,5 +267,5 @@ _RESOLVE = {"object": Remote, "dict": RemoteDict}
 if __name__ == "__main__":
     descriptor, seconds, megabytes = map(int, sys.argv[1:])
     limit(seconds, megabytes)
-    sys.path[0] = os.getcwd()
+    sys.path.insert(0, os.getcwd())
     serve(socket.socket(fileno=descriptor))
