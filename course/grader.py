@@ -9,7 +9,7 @@ other; when all its files together pass 200 MB, it is ended within a fraction of
 
 As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
-everybody can; what it writes there is deleted after the grade. Where other users cannot run Python,
+everybody can; what it writes there is deleted after each run. Where other users cannot run Python,
 the grader refuses. NOT prevented:
 
 - Without root, all runs with your rights: code that wants to can read your files, the private seed
@@ -187,7 +187,9 @@ def table(results: dict, student: bool = False, private: bool = True) -> str:
     lines = []
     for test in results["tests"]:
         hidden = test["visibility"] == "hidden"
-        points = f"{test['score']:g}/{test['max_score']:g}" if test["max_score"] else test["status"]
+        points = f"{test['score']:g}/{test['max_score']:g}"
+        if not test["max_score"]:
+            points = test["status"] if test["output"] or test["status"] == "passed" else "not run"
         if private or not hidden:
             who = "private" if hidden else ""
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")

@@ -267,7 +267,7 @@ class TestGrader(InFolder):
     def test_definitions_and_imports(self):
         file = self.submission / "utils.py"
         text = file.read_text().replace("load_csv(path)", "read(path: str)")  # is allowed
-        file.write_text(text.replace("shuffle=False", "shuffle=True") + "import os")
+        file.write_text(text.replace("shuffle=False", "shuffle=True") + "import socket")
         score, outputs = self.grade("2.1 c", "3 b", rules=["definitions", "imports"])
         self.assertEqual(score, 0)  # 5 less 20
         self.assertIn(
@@ -275,7 +275,7 @@ class TestGrader(InFolder):
             "seed=None), expected generate_batched_data(data, label, batch_size=32, shuffle=False",
             outputs["file names and function definitions are the skeleton's (-10)"],
         )
-        self.assertIn("utils.py imports os", outputs["no imports beyond the skeleton's (-10)"])
+        self.assertIn("utils.py imports socket", outputs["no imports beyond the skeleton's (-10)"])
 
     def test_what_the_rules_allow(self):
         self.change("optimizer/sgd.py", "\nimport numpy.random\nfrom matplotlib import pyplot\n")
