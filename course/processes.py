@@ -54,6 +54,7 @@ def two_users(isolate: bool) -> Iterator[Users]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
+            end_all(number + 1)  # if a grader was killed, and left something
             yield number, number + 1
             return
     raise ValueError("all user numbers from 58000 to 59999 are in use")
@@ -72,6 +73,13 @@ def quietly(*command, user: int | None = None) -> tuple[int, str]:
         )
         return done.returncode, done.stdout.decode(errors="replace")
     return 1, ""
+
+
+def end_all(user: int) -> None:
+    """End all processes of a user, and delete its shared memory and files that lie around."""
+    quietly(sys.executable, "-I", "-S", "-c", "import os; os.kill(-1, 9)", user=user)
+    quietly("ipcrm", "--all", user=user)
+    quietly("find", *OPEN_TO_ALL, "-xdev", "-user", user, "-delete", user=user)
 
 
 @contextmanager
@@ -141,11 +149,7 @@ class Run(NamedTuple):
             for process in started:
                 end(process)
             if self.users[1] is not None:  # if it has got round its limits
-                kill = "import os; os.kill(-1, 9)"
-                quietly(sys.executable, "-I", "-S", "-c", kill, user=self.users[1])
-                quietly("ipcrm", "--all", user=self.users[1])
-                theirs = ["-xdev", "-user", self.users[1], "-delete"]
-                quietly("find", *OPEN_TO_ALL, *theirs, user=self.users[1])
+                end_all(self.users[1])
             remove(folder)
 
     def lay_out(self, folder: Path, items: list[dict], mnist: bool) -> tuple[Path, Path]:

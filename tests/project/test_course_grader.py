@@ -331,6 +331,14 @@ class TestGrader(InFolder):
         )
         self.assertEqual(self.grade("2.1 a sigmoid", "2.1 a ReLU")[0], 6)
 
+    def test_time_for_all_checks(self):
+        write_rubric(Path("rubric.yaml"), ["2.1"])
+        rubric = read_rubric(Path("rubric.yaml"))
+        rubric.seconds = 0
+        results = Grader(rubric, self.place, self.isolate).grade(self.submission)
+        outputs = {test["output"] for test in results["tests"]}
+        self.assertEqual(outputs, {"not reached: the checks before took all the time"})
+
     def test_private_checks_come_last(self):
         groups = in_groups(read_rubric(HERE / "rubric.yaml"))
         private = [check.private for group in groups for check in group]
