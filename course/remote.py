@@ -93,7 +93,7 @@ def serve(wire: socket.socket) -> None:
 
 
 def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | str:
-    """Return a function's result, the lists given to it, and new files; or the error."""
+    """Return a function's result, its arguments that changed, and new files; or the error."""
     folder, files, forgotten, keep, function, sent, options = request
     try:
         for number in forgotten:
@@ -102,13 +102,12 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
         resolve = {"object": objects.__getitem__, "name": pkgutil.resolve_name}
         function, arguments, options = decode([function, sent, options], resolve)
         result = function(*arguments, **dict(options))
-        # A test may ask whether its lists have been changed: they go back.
-        lists = [encode(now, refer) for old, now in zip(sent, arguments) if type(old) is list]
-        for old, now in zip(sent, arguments):
-            if type(old) is dict and "array" in old and encode(now, refer) != old:
-                return "an array that is given to the function is changed; work on a copy"
+        # A test may ask whether its lists and arrays have been changed: then they go back.
+        plain = [type(old) is list or (type(old) is dict and "array" in old) for old in sent]
+        now = [encode(each, refer) if known else None for known, each in zip(plain, arguments)]
+        changed = [None if new == old else new for new, old in zip(now, sent)]
         new_files = read_files(home / folder, skip=files) if folder else {}
-        return [refer(result) if keep else encode(result, refer), lists, new_files]
+        return [refer(result) if keep else encode(result, refer), changed, new_files]
     except BaseException as error:  # noqa: BLE001 (SystemExit, too)
         return explain(error, home)
 
@@ -194,9 +193,10 @@ def ask(function, *arguments, keep: bool = False, options=()):
         lines.flush()
         reply = json.loads(lines.readline(LONGEST))
         if type(reply) is not str:
-            result, lists, files = decode(reply[:2], _RESOLVE) + reply[2:]
-            for argument, now in zip([each for each in arguments if type(each) is list], lists):
-                argument[:] = now
+            result, changed, files = decode(reply[:2], _RESOLVE) + reply[2:]
+            for argument, now in zip(arguments, changed):
+                if now is not None:
+                    argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
             _save(files)
             return result
     except Exception as error:
