@@ -13,7 +13,7 @@ everybody can; what it writes there is deleted after each run. Where other users
 the grader refuses. NOT prevented:
 
 - Without root, all runs with your rights: code that wants to can read your files, the private seed
-  among them, and change grades. Grade only what you would run yourself.
+  among them, change grades and leave things behind. Grade only what you would run yourself.
 - Right values that are copied rather than computed, such as the code of a solution. Choose a
   `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, which the rule on imports does not see.
