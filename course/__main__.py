@@ -16,9 +16,18 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     skeleton = commands.add_parser("skeleton", help="write the students' skeleton")
     skeleton.add_argument("path", metavar="DIR", type=Path, help="a folder that does not exist")
-    grade = commands.add_parser("grade", help="grade a submission by course/rubric.yaml")
-    grade.add_argument("path", metavar="SUBMISSION", type=Path, help="a zip or a folder")
+    grade = commands.add_parser("grade", help="grade by course/rubric.yaml")
+    grade.add_argument(
+        "paths",
+        metavar="SUBMISSION",
+        type=Path,
+        nargs="+",
+        help="a zip or a folder; with --csv also a folder of them",
+    )
     grade.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
+    grade.add_argument("--csv", metavar="FILE", type=Path, help="grade a class: a row for each")
+    grade.add_argument("--feedback", metavar="DIR", type=Path, help="a text for each, with --csv")
+    grade.add_argument("--jobs", metavar="N", type=int, default=1, help="grade N at a time")
     autograder = commands.add_parser("autograder", help="make the archive for Gradescope")
     autograder.add_argument("path", metavar="FILE.zip", type=Path)
     arguments = parser.parse_args()
@@ -27,10 +36,11 @@ def main() -> int:
             write_skeleton(arguments.path)
             print(f"{arguments.path}: start with README.md")
         elif arguments.command == "grade":
-            print_grade(arguments.path, arguments.json)
+            run_grade(arguments)
         else:
-            from course.grader import write_autograder
+            from course.grader import check_points, write_autograder
 
+            check_points(HERE / "rubric.yaml", data_folder())
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except OSError as error:
@@ -44,25 +54,36 @@ def main() -> int:
     return 0
 
 
-def print_grade(submission: Path, json_file: Path | None) -> None:
-    """Grade a submission and print a table; the check that is running is shown on the way."""
-    from course.grader import grade, table  # needs Linux or macOS
-
-    def log(line: str) -> None:
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"{line:79}" if end == "\r" else line, end=end, file=sys.stderr)
-
-    def save(results: dict) -> None:
-        if json_file:
-            part = json_file.with_name(f"{json_file.name}.part")
-            part.write_text(json.dumps(results, indent=1))
-            part.replace(json_file)
-
-    submission.stat()  # or a FileNotFoundError
+def data_folder() -> Path:
+    """Return the folder of MNIST, or raise an error that says how to make it."""
     if not (ROOT / "data" / "mnist_test.csv").exists():
         raise ValueError("data/mnist_test.csv is missing; make it with: sh data/get_data.sh")
+    return ROOT / "data"
+
+
+def run_grade(arguments: argparse.Namespace) -> None:
+    """Grade one submission and print a table, or a class; progress goes to standard error."""
+    from course.grader import ready, table  # needs Linux or macOS
+    from course.roster import grade_class, write
+
+    def log(line: str) -> None:
+        print(f"course: {line}", file=sys.stderr)
+
+    def save(results: dict) -> None:
+        if arguments.json:
+            write(arguments.json, json.dumps(results, indent=1))
+
+    if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
+        raise ValueError("to grade more than one submission, name a file for the grades: --csv")
+    for path in arguments.paths:
+        path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(table(grade(submission, HERE / "rubric.yaml", ROOT / "data", save, log)))
+    with ready(HERE / "rubric.yaml", data_folder(), log=log) as grader:
+        if arguments.csv:
+            options = (arguments.csv, arguments.feedback, arguments.jobs)
+            grade_class(grader, arguments.paths, *options, log)
+        else:
+            print(table(grader.grade(arguments.paths[0], save, log)))
 
 
 if __name__ == "__main__":

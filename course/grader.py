@@ -1,335 +1,223 @@
-"""Grade a submission by `rubric.yaml`.
+"""Grade submissions by `rubric.yaml`.
 
-For each check the submission runs in one process and the tests in another, which never imports it:
-they exchange plain data only (`remote.py`), and values are compared where the submission cannot
-reach. Whatever it does to its own process (an endless loop, `os._exit`, a crash, other functions in
-the place of those of `unittest` or NumPy) can lose the check, not win it. Its process works on
-copies, has limits of time, memory and output, and can start no other. Points are added up here.
+The submission runs in one process and the tests in another, which never imports it: they exchange
+plain data only (`remote.py`), and values are compared where the submission cannot reach. Checks run
+one after the other in the same two processes until one fails; a check has failed only if it does so
+in new processes. Whatever a submission does to its own process can lose a check, not win it. That
+process is limited in CPU time, in memory, in the size of a file and in open files, and can start no
+other; when all its files together pass 200 MB, it is ended within a fraction of a second.
 
-As root, as on Gradescope, the submission runs as the user nobody, who reaches neither the tests nor
-the results. NOT defended against:
+As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
+(`processes.py`). The submission can read what everybody can, and write in its own folder and where
+everybody can; what it writes there is deleted after each run. Where other users cannot run Python,
+the grader refuses. NOT prevented:
 
-- Attacks on files and processes of the user it runs as. Unless that is nobody, these include the
-  grader's own: grade as root in a container, or grade only what you would run yourself.
-  As root with a Python that nobody cannot read, there are no limits on processes either.
-- Right values that are copied rather than computed: the code of a solution, trained weights, known test
-  data. Choose a `private_seed`, keep solutions out of reach, read the code.
+- Without root, all runs with your rights: code that wants to can read your files, the private seed
+  among them, change grades and leave things behind. Grade only what you would run yourself.
+- Right values that are copied rather than computed, such as the code of a solution. Choose a
+  `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, which the rule on imports does not see.
-- Use of the network and of world-writable folders; on macOS, unlimited memory.
+- Use of the network, and messages between submissions that are graded at the same time, through
+  folders that everybody can write in.
+- Memory that System V calls share, until the run ends; on macOS, any amount of memory.
 """
 
-import dataclasses
-import functools
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
+import copy
 import sys
 import tempfile
-import threading
 import time
 import zipfile
-import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-import yaml
-
-from course import HERE, SHARED, without_solutions
+from course import HERE, SHARED, processes, without_solutions, write_solution
+from course.rubric import NOT_RUN, Rubric, RubricItem, read_rubric
+from course.submissions import read_submission
 from tests import ROOT
 
-LARGEST = 2**20  # bytes of a file of a submission
+PRIVATE_COUNT = "The score counts private checks, too; their results are not shown."
 
 
-@dataclasses.dataclass
-class RubricItem:
-    """Tests that must all pass to earn points, and the result.
+class Grader(NamedTuple):
+    """A rubric, and the folder that `processes.workplace` has made.
 
-    A rule earns no points; breaking it costs `cost` points, or "all". The rule without tests is
-    broken by any check that prints something.
+    With `isolate`, root runs submissions as another user.
     """
 
-    part: str
-    name: str
-    tests: list[str]
-    points: float = 0
-    cost: float | str = 0
-    visibility: str = "visible"
-    seed: int = 0
-    seconds: int = 20
-    megabytes: int = 2000
-    mnist: bool = False
-    passed: bool = False
-    message: str = "not run"
+    rubric: Rubric
+    place: Path
+    isolate: bool = True
 
-    def title(self) -> str:
-        return f"{self.part} {self.name}{' (private)' if self.visibility == 'hidden' else ''}"
+    def grade(
+        self,
+        submission: Path,
+        save: Callable[[dict], None] = lambda results: None,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> dict:
+        """Grade a submission; return the results in Gradescope's form.
 
-    def result(self) -> dict:
-        """Return the result in Gradescope's form."""
-        return {
-            "number": self.part,
-            "name": f"{self.name} (-{self.cost})" if self.cost else self.name,
-            "score": self.points if self.passed else 0,
-            "max_score": self.points,
-            "status": "passed" if self.passed else "failed",
-            "output": "" if self.passed else printable(self.message),
-            "visibility": self.visibility,
-        }
+        `save` gets them before the first check and after each, so that they are complete whenever
+        the grader is stopped; `log` gets the title of each check that has ended.
+        """
+        started = time.monotonic()
+        rubric = copy.deepcopy(self.rubric)
+        items = rubric.rules + rubric.checks
+        note = PRIVATE_COUNT
 
+        def results() -> dict:
+            return {
+                "score": rubric.score(),
+                "output": note,
+                "visibility": "visible",
+                "stdout_visibility": "hidden",
+                "execution_time": round(time.monotonic() - started),
+                "tests": [item.result() for item in items],
+            }
 
-def printable(text: str) -> str:
-    """Replace what can upset a terminal."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
-
-
-def read_rubric(path: Path) -> tuple[list[RubricItem], list[RubricItem]]:
-    """Read the rules that are not switched off, and the checks, from a rubric."""
-    try:
-        rubric = yaml.safe_load(path.read_text(encoding="utf-8"))
-        rules = [RubricItem("rule", **rule) for rule in rubric["rules"] if rule["cost"]]
-        checks = []
-        for entry in rubric["checks"]:
-            points = {kind: entry.pop(kind, 0) for kind in ("public", "private")}
-            for kind in (kind for kind in points if points[kind]):
-                own = {"points": points[kind], "seed": rubric[f"{kind}_seed"]}
-                visibility = "visible" if kind == "public" else "hidden"
-                checks.append(RubricItem(**entry, **own, visibility=visibility))
-        return rules, checks
-    except (KeyError, TypeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-# The submission
-
-
-def read_submission(path: Path) -> dict[str, bytes]:
-    """Read the Python files of a zip or a folder, with or without a folder around them.
-
-    Raises a ValueError that says why they cannot be read.
-    """
-    try:
-        if path.is_dir():
-            return python_files(path)
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/"):
-                    raise ValueError(f"the zip holds a path that leads out of it: {name}")
-            return python_files(zipfile.Path(archive))
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"the submission cannot be read: {error}") from None
-
-
-def python_files(top: Path | zipfile.Path) -> dict[str, bytes]:
-    """Return the Python files of a submission by name."""
-    inside = [folder for folder in top.iterdir() if (folder / "utils.py").is_file()]
-    if len(inside) == 1 and not (top / "utils.py").is_file():
-        top = inside[0]
-    files = {}
-    for prefix, folder in (("", top), *((f"{n}/", top / n) for n in ("models", "optimizer"))):
-        for file in folder.iterdir() if folder.is_dir() else ():
-            is_link = isinstance(file, Path) and file.is_symlink()
-            if file.name.endswith(".py") and file.is_file() and not is_link:
-                with file.open("rb") as stream:
-                    files[prefix + file.name] = stream.read(LARGEST + 1)
-                if len(files[prefix + file.name]) > LARGEST:
-                    raise ValueError(f"{file.name} is larger than 1 MB")
-    return files
-
-
-# A check
-
-
-@functools.cache
-def user() -> dict:
-    """Return what Popen needs to start Python as nobody, or nothing where that is impossible."""
-    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-    command = [sys.executable, "-c", "import numpy, matplotlib"]
-    with suppress(OSError):
-        done = subprocess.run(
-            command, cwd=tempfile.gettempdir(), capture_output=True, check=False, **nobody
-        )
-        return {} if done.returncode else nobody
-    return {}
-
-
-def lay_out(check: RubricItem, files: dict[str, bytes], data: Path, folder: Path) -> None:
-    """Put a copy of all that a submission needs into a folder."""
-    import matplotlib.font_manager  # which makes its list of fonts if there is none
-
-    for name in ("submission", "cache"):
-        (folder / name).mkdir()
-        (folder / name).chmod(0o777)
-    folder.chmod(0o755 if user() else 0o700)
-    for name, content in files.items():
-        file = folder / "submission" / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(content)
-    for fonts in Path(matplotlib.get_cachedir()).glob("fontlist*"):
-        shutil.copy(fonts, folder / "cache")
-    shutil.copy(HERE / "remote.py", folder / "server.py")
-    if check.mnist:
-        (folder / "submission" / "data").mkdir()
-        for name in ("mnist_train.csv", "mnist_test.csv"):
-            shutil.copy(data / name, folder / "submission" / "data")
-
-
-def start(check: RubricItem, data: Path, folder: Path, output) -> tuple[subprocess.Popen, ...]:
-    """Start the process of the tests and that of the submission, and wire them up."""
-    project = folder / "submission"
-    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment = {**os.environ, **threads, "TMPDIR": str(project)}
-    popen = functools.partial(subprocess.Popen, stdin=subprocess.DEVNULL, start_new_session=True)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        tests = popen(
-            [sys.executable, "-m", "course.run_tests", str(ours.fileno()), project] + check.tests,
-            cwd=ROOT,
-            env=environment | {"TEST_SEED": str(check.seed), "TEST_DATA": str(data.resolve())},
-            pass_fds=[ours.fileno()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        submission = popen(
-            [sys.executable, "-u", "-B", "-W", "ignore", folder / "server.py"]
-            + [str(number) for number in (theirs.fileno(), check.seconds, check.megabytes)],
-            cwd=project,
-            env=environment | {"MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder / "cache")},
-            pass_fds=[theirs.fileno()],
-            stdout=output,
-            stderr=output,
-            **user(),
-        )
-    return tests, submission
-
-
-running: set[subprocess.Popen] = set()  # processes of tests
-stopping = threading.Event()
-
-
-def stop_all() -> None:
-    """End the checks that are running, and those that start from now on."""
-    stopping.set()
-    for tests in running.copy():
-        tests.kill()
-
-
-def run(check: RubricItem, files: dict[str, bytes], data: Path) -> str:
-    """Run a check, record its result, and return the beginning of what was printed."""
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        tempfile.TemporaryFile() as output,
-    ):
-        lay_out(check, files, data, Path(folder))
-        tests, submission = start(check, data, Path(folder), output)
-        running.add(tests)
-        if stopping.is_set():
-            tests.kill()
+        save(results())
         try:
-            said, errors = tests.communicate(timeout=check.seconds)
-            messages = [errors.decode()] if tests.returncode else json.loads(said)
-        except subprocess.TimeoutExpired:
-            messages = [f"stopped: it takes more than {check.seconds} s"]
-        finally:
-            running.discard(tests)
-            for process in (tests, submission):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-        check.passed, check.message = not messages, "\n".join(messages)
-        output.seek(0)
-        return output.read(200).decode(errors="replace")
+            files, groups = read_submission(submission), in_groups(rubric)
+        except ValueError as error:
+            files, groups, note = {}, [], str(error)
+        with processes.two_users(self.isolate) as users:
+            run = processes.Run(files, self.place, users, started + rubric.seconds)
+            for item, messages, printed in run_groups(groups, run):
+                item.passed, item.message = not messages, "\n".join(messages)
+                watch_printing(rubric, item, printed)
+                log(item.title())
+                save(results())
+                if messages and item.cost == "all":
+                    break
+        for item in items:
+            item.message = item.message.removeprefix(NOT_RUN)  # the reason is told once
+        save(results())
+        return results()
 
+    def try_out(self) -> str:
+        """Run the skeleton, to tell a broken set-up or rubric from a student's broken code.
 
-# The grade
+        Return a line that says how safe it is to grade here.
 
-
-def grade(
-    submission: Path,
-    rubric: Path,
-    data: Path,
-    save: Callable[[dict], None] = lambda results: None,
-    log: Callable[[str], None] = lambda line: None,
-) -> dict:
-    """Grade a submission; return the results in Gradescope's form.
-
-    `save` gets them before the first check and after each, so that they are complete whenever the
-    grader is stopped; `log` gets the title of each check that starts.
-    """
-    started = time.monotonic()
-    stopping.clear()
-    rules, checks = read_rubric(rubric)
-
-    def results() -> dict:
-        return {
-            "score": score(rules, checks),
-            "output": "The score counts private checks, too; their results are not shown.",
-            "visibility": "visible",
-            "stdout_visibility": "hidden",
-            "execution_time": round(time.monotonic() - started),
-            "tests": [check.result() for check in rules + checks],
-        }
-
-    def run_one(check: RubricItem) -> None:
-        log(check.title())
-        printed = run(check, files, data)
-        for rule in rules if printed else ():
-            if not rule.tests:
-                visible = check.visibility == "visible"
-                if rule.passed or visible:  # a private check's output is not shown
-                    shown = printed if visible else "not shown"
-                    rule.passed, rule.message = False, f"printed in {check.title()}: {shown}"
-
-    def run_all(checks: list[RubricItem]) -> None:
-        """Run checks two at a time, first those that may take longest."""
-        order = sorted(checks, key=lambda check: -check.seconds)
-        with ThreadPoolExecutor(2) as pool:
+        Raises
+        ------
+        ValueError
+            If something is broken.
+        """
+        items = self.rubric.rules + self.rubric.checks
+        names = sorted({test for item in items for test in item.tests})
+        trial = {"tests": names, "seed": 0, "seconds": 60, "load_only": True}
+        files = read_submission(HERE / "skeleton")
+        with processes.two_users(self.isolate) as users:
+            run = processes.Run(files, self.place, users, time.monotonic() + 120)
             try:
-                for future in as_completed([pool.submit(run_one, check) for check in order]):
-                    future.result()
-                    save(results())
-            except BaseException:  # Ctrl-C, too
-                pool.shutdown(wait=False, cancel_futures=True)
-                stop_all()
-                raise
-
-    save(results())
-    try:
-        files = read_submission(submission)
-    except ValueError as error:
-        for check in rules + checks:
-            check.message = str(error)
-    else:
-        for rule in rules:
-            rule.passed = not rule.tests
-        run_all([rule for rule in rules if rule.tests])
-        if not any(rule.cost == "all" and not rule.passed for rule in rules):
-            run_all(checks)
-    save(results())
-    return results()
+                [(messages, _)] = run([trial])
+            except OSError as error:
+                messages = [str(error)]
+            if messages and (messages[0].startswith("there is no test") or users[1] is None):
+                raise ValueError(messages[0])
+            if messages:
+                raise ValueError(
+                    f"root cannot run students' code as another user: {messages[0][-200:]}; let "
+                    f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
+                    "Python in root's home: use /usr/bin/python3), or do not grade as root"
+                )
+            if users[1] is None:
+                return "submissions run with your rights: see the top of course/grader.py"
+            if not processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])[0]:
+                return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
+            return "submissions run as other users, who cannot read this project"
 
 
-def score(rules: list[RubricItem], checks: list[RubricItem]) -> float:
-    """Return the points of the checks, less the cost of the rules that are broken."""
-    costs = [rule.cost for rule in rules if not rule.passed]
-    points = sum(check.points for check in checks if check.passed)
-    return 0 if "all" in costs else max(0, points - sum(costs))
+@contextmanager
+def ready(
+    rubric: Path, data: Path, isolate: bool = True, log: Callable[[str], None] = lambda line: None
+) -> Iterator[Grader]:
+    """Make a grader, try it out, and clean up at the end."""
+    content = read_rubric(rubric)
+    with processes.workplace(data, isolate) as place:
+        grader = Grader(content, place, isolate)
+        log(grader.try_out())
+        yield grader
 
 
-def table(results: dict) -> str:
-    """Show results to a person, of what failed the first line."""
+def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
+    """Return what shares processes: rules and visible checks, those on MNIST, and private checks.
+
+    No visible check runs after a private one, whose data it could show.
+    """
+    for rule in rubric.rules:
+        rule.passed = rule.printing  # until something is printed
+    items = [rule for rule in rubric.rules if not rule.printing] + rubric.checks
+    kinds = [(item.private, item.mnist) for item in items]
+    return [[item for item, each in zip(items, kinds) if each == kind] for kind in sorted({*kinds})]
+
+
+def run_groups(
+    groups: list[list[RubricItem]], run: processes.Run
+) -> Iterator[tuple[RubricItem, list[str], str]]:
+    """Run items in as few processes as possible; yield each, its messages and its output.
+
+    One that fails after others have run gets a second try, in processes that it has for itself.
+    """
+    for items in groups:
+        while items:
+            if time.monotonic() > run.deadline:
+                yield from (
+                    (item, ["not reached: the checks before took all the time"], "")
+                    for item in items
+                )
+                break
+            tests = [{"tests": i.tests, "seed": i.seed, "seconds": i.seconds} for i in items]
+            found = run(tests, max(item.megabytes for item in items), items[0].mnist)
+            done = len(found) - (len(found) > 1 and bool(found[-1][0]))
+            for item, (messages, printed) in zip(items[:done], found):
+                yield item, messages, printed
+            items = items[done:]
+
+
+def watch_printing(rubric: Rubric, item: RubricItem, printed: str) -> None:
+    """Mark the rules about printing as broken if more has been printed than is allowed."""
+    lines = [line.strip() for line in printed.splitlines()]
+    patterns = rubric.allowed_output
+    lines = [line for line in lines if line and not any(p.fullmatch(line) for p in patterns)]
+    for rule in rubric.rules if lines else ():
+        if rule.printing and rule.passed:
+            shown = "not shown" if item.private else lines[0][:200]
+            rule.passed, rule.message = False, f"printed in {item.title()}: {shown}"
+
+
+def table(results: dict, student: bool = False, private: bool = True) -> str:
+    """Show results to a person; a student does not see the messages of private checks."""
     lines = []
     for test in results["tests"]:
-        points = f"{test['score']:g}/{test['max_score']:g}" if test["max_score"] else test["status"]
-        who = "private" if test["visibility"] == "hidden" else ""
-        lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
-        lines += [f"{'':8}{line[:120]}" for line in test["output"].splitlines()[:1]]
+        hidden = test["visibility"] == "hidden"
+        points = f"{test['score']:g}/{test['max_score']:g}"
+        if not test["max_score"]:
+            points = test["status"] if test["output"] or test["status"] == "passed" else "not run"
+        if private or not hidden:
+            who = "private" if hidden else ""
+            lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
+        if not (student and hidden):
+            lines += [f"{'':8}{line[:120]}" for line in test["output"].splitlines()[:2]]
     most = sum(test["max_score"] for test in results["tests"])
-    return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}"])
+    return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}", results["output"]])
+
+
+def check_points(rubric: Path, data: Path) -> None:
+    """Raise a ValueError unless the plain solution gets all points by a rubric."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ready(rubric, data, isolate=False) as grader,  # it is our own code
+    ):
+        write_solution(Path(folder, "solution"))
+        results = grader.grade(Path(folder, "solution"))
+    for test in results["tests"]:
+        if test["status"] == "failed":
+            raise ValueError(
+                f"{rubric}: the plain solution fails {test['name']}: {test['output'][:300]}"
+            )
 
 
 def write_autograder(file: Path) -> None:

@@ -256,6 +256,9 @@ MISTAKES = [
     # 2.1 c
     Patch("accuracy as a count", BASE, "np.mean(np.argmax", "np.sum(np.argmax",
           "test_loss.TestAccuracy.test_accuracy", "the number of right images", also="test_network"),
+    Patch("accuracy as text", BASE, "return np.mean(np.argmax(x_pred, axis=1) == y)",
+          "return str(np.mean(np.argmax(x_pred, axis=1) == y))",
+          "test_loss.TestAccuracy.test_accuracy", "expected numbers", also="network training"),
     Patch("accuracy in percent", BASE, "np.mean(np.argmax", "100 * np.mean(np.argmax",
           "test_loss.TestAccuracy.test_accuracy", "in percent", also="test_network"),
     # 2.2 a

@@ -3,39 +3,50 @@
 `serve` runs in the submission's process, the rest in that of the tests, where stand-ins take the
 place of the modules `utils`, `models` and `optimizer`: what a test calls, reads or sets in them
 happens at the other end. Only plain data crosses, in lines of JSON: numbers, text, lists, tuples and
-arrays. Anything else, such as a network, stays where it is; the tests hold a `Remote` for it.
+arrays, and the files of the folder that a test works in. Anything else, such as a network, stays
+where it is; the tests hold a `Remote` for it. No folder is shared.
 """
 
 import base64
+import itertools
 import json
 import os
 import pkgutil
+import re
 import resource
 import socket
 import sys
 import traceback
 import types
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
-LONGEST = 64 * 2**20  # bytes of an answer
+INSIDE = "tests.inside"  # what the tests want to run in the submission's process; there, `inside`
+LONGEST = 64 * 2**20  # bytes of a reply
 
 
 def encode(value, refer: Callable):
-    """Turn a value into what JSON can hold; `refer` does so for all that is not plain data."""
+    """Turn a value into what JSON can hold, as NumPy would take it.
+
+    `refer` does so for all that is not plain data.
+    """
     if value is None or type(value) in (bool, int, float, str):
         return value
-    if type(value) is list:
-        return [encode(entry, refer) for entry in value]
-    if type(value) is tuple:
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufc":  # objects, such as arrays of different lengths
+            return encode(array.tolist(), refer) if array.ndim else refer(value)
+        content = base64.b64encode(array.tobytes()).decode()
+        return {"array": [array.dtype.str, list(array.shape), content]}
+    if isinstance(value, tuple):
         return {"tuple": [encode(entry, refer) for entry in value]}
-    if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
-        content = base64.b64encode(value.tobytes()).decode()
-        return {"array": [value.dtype.str, value.shape, content]}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [encode(entry, refer) for entry in value]
     return refer(value)
 
 
@@ -55,40 +66,89 @@ def decode(value, resolve: dict[str, Callable]):
     return resolve[kind](content)
 
 
+def read_files(folder: Path, skip=()) -> dict[str, str]:
+    """Return the first 20 files in a folder, links aside, by name."""
+    files = (path for path in folder.rglob("*") if not path.is_symlink() and path.is_file())
+    named = ((path.relative_to(folder).as_posix(), path) for path in files)
+    new = itertools.islice((pair for pair in named if pair[0] not in skip), 20)
+    return {name: base64.b64encode(path.read_bytes()).decode() for name, path in new}
+
+
 # The submission's end
 
 
 def serve(wire: socket.socket) -> None:
     """Call what the tests ask for, until they end."""
-    objects = []
+    home, objects, numbers = Path.cwd(), {}, itertools.count()
 
     def refer(value) -> dict:
-        objects.append(value)
-        return {"dict" if isinstance(value, dict) else "object": len(objects) - 1}
+        number = next(numbers)
+        objects[number] = value
+        return {"dict" if isinstance(value, dict) else "object": number}
 
     lines = wire.makefile("rwb")
     for line in lines:
-        folder, keep, function, sent, options = json.loads(line)
-        try:
-            os.chdir(folder)
-            resolve = {"object": objects.__getitem__, "name": pkgutil.resolve_name}
-            function, arguments, options = decode([function, sent, options], resolve)
-            result = function(*arguments, **dict(options))
-            # A test may ask whether its lists have been changed: they go back.
-            lists = [encode(now, refer) for raw, now in zip(sent, arguments) if type(raw) is list]
-            reply = [refer(result) if keep else encode(result, refer), lists]
-        except BaseException as error:  # noqa: BLE001 (SystemExit, too)
-            reply = traceback.format_exception_only(error)[-1].strip()
-        lines.write(json.dumps(reply).encode() + b"\n")
+        lines.write(json.dumps(answer(json.loads(line), home, objects, refer)).encode() + b"\n")
         lines.flush()
+
+
+def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | str:
+    """Return a function's result, its arguments that changed, and new files; or the error."""
+    folder, files, forgotten, keep, function, sent, options = request
+    try:
+        for number in forgotten:
+            del objects[number]
+        os.chdir(make_folder(home / folder, files) if folder else home)
+        resolve = {"object": objects.__getitem__, "name": pkgutil.resolve_name}
+        function, arguments, options = decode([function, sent, options], resolve)
+        result = function(*arguments, **dict(options))
+        # A test may ask whether its lists and arrays have been changed: then they go back.
+        plain = [type(old) is list or (type(old) is dict and "array" in old) for old in sent]
+        now = [encode(each, refer) if known else None for known, each in zip(plain, arguments)]
+        changed = [None if new == old else new for new, old in zip(now, sent)]
+        new_files = read_files(home / folder, skip=files) if folder else {}
+        return [refer(result) if keep else encode(result, refer), changed, new_files]
+    except BaseException as error:  # noqa: BLE001 (SystemExit, too)
+        return explain(error, home)
+
+
+def make_folder(folder: Path, files: dict[str, str]) -> Path:
+    """Make the folder that a test works in, unless it is there, with the files of the test."""
+    for name, content in files.items():
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(base64.b64decode(content))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def explain(error: BaseException, home: Path) -> str:
+    """Return an error in one line, with the line of the submission that it comes from."""
+    frames = traceback.walk_tb(error.__traceback__)
+    places = [(frame.f_code.co_filename, line) for frame, line in frames]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
+    inside = [(file, line) for file, line in places if file.startswith(f"{home}/")]
+    text = traceback.format_exception_only(error)[-1].strip()
+    for file, line in inside[-1:]:
+        text = f"{os.path.relpath(file, home)}, line {line}: {text}"
+    return text
 
 
 def limit(seconds: int, megabytes: int) -> None:
     """Limit this process: its time, memory and files, and no process beside it."""
     limits = {"CPU": seconds, "AS": megabytes * 2**20, "FSIZE": 10 * 2**20, "NPROC": 0, "CORE": 0}
-    for name, value in limits.items():
+    for name, value in (limits | {"NOFILE": 64}).items():
         with suppress(ValueError):  # macOS does not limit memory
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+
+
+def allow(seconds: int) -> None:
+    """Give this process so many more seconds of CPU time, within its limit."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + seconds + 1
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (min(soft, hard), hard))
 
 
 # The tests' end
@@ -96,11 +156,11 @@ def limit(seconds: int, megabytes: int) -> None:
 
 def connect(wire: socket.socket) -> None:
     """Put stand-ins in the place of the submission's modules."""
-    global lines
-    lines = wire.makefile("rwb")
-    for name in MODULES:
+    global home, lines
+    home, lines = Path.cwd(), wire.makefile("rwb")
+    for name in (*MODULES, INSIDE):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__getattr__ = partial(_attribute, name)
+        sys.modules[name].__getattr__ = partial(_attribute, name.removeprefix("tests."))
 
 
 def _attribute(owner, name: str):
@@ -115,34 +175,49 @@ def _attribute(owner, name: str):
 def ask(function, *arguments, keep: bool = False, options=()):
     """Call a function at the other end, a `Remote` or a name such as "builtins:len".
 
-    With `keep`, what it returns stays there.
+    With `keep`, what it returns stays there. Files that it leaves in the working folder come here.
 
     Raises
     ------
     RuntimeError
         If it raises an error or does not answer.
     """
-    os.chmod(".", 0o777)  # the submission may run as another user
+    folder = Path.cwd()
+    place = ["", {}] if folder == home else [folder.name, read_files(folder)]
     target = {"name": function} if type(function) is str else function
-    request = [os.getcwd(), keep, target, list(arguments), list(options)]
-    line = b""
-    with suppress(OSError):
-        lines.write(json.dumps(encode(request, _refer)).encode() + b"\n")
+    request = [*place, forgotten.copy(), keep, target, list(arguments), list(options)]
+    forgotten.clear()
+    sent = json.dumps(encode(request, _refer)).encode()
+    try:
+        lines.write(sent + b"\n")
         lines.flush()
-        line = lines.readline(LONGEST)
-    if not line.endswith(b"\n"):
-        raise RuntimeError("no answer, or too long a one: the submission's process may have ended")
-    reply = json.loads(line)
-    if type(reply) is str:
-        raise RuntimeError(reply)
-    result, lists = decode(reply, {"object": Remote, "dict": RemoteDict})
-    for argument, now in zip([each for each in arguments if type(each) is list], lists):
-        argument[:] = now
-    return result
+        reply = json.loads(lines.readline(LONGEST))
+        if type(reply) is not str:
+            result, changed, files = decode(reply[:2], _RESOLVE) + reply[2:]
+            for argument, now in zip(arguments, changed):
+                if now is not None:
+                    argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
+            _save(files)
+            return result
+    except Exception as error:
+        raise RuntimeError(NO_REPLY) from error
+    raise RuntimeError(reply)
+
+
+NO_REPLY = "no reply: the submission crashed, exited, or returned more than 64 MB"
+forgotten: list[int] = []  # numbers of objects that the tests no longer hold
 
 
 def _refer(value) -> dict:
     return {"object": value._number} if isinstance(value, Remote) else value
+
+
+def _save(files: dict[str, str]) -> None:
+    """Write files into the working folder, under names that lead nowhere else."""
+    for name, content in files.items():
+        safe = re.sub(r"[^\w.-]", "_", name)[-60:].lstrip(".")
+        with suppress(FileExistsError), open(safe, "xb") as file:
+            file.write(base64.b64decode(content))
 
 
 class Remote:
@@ -161,6 +236,9 @@ class Remote:
 
     def __deepcopy__(self, memo):
         return ask("copy:deepcopy", self)
+
+    def __del__(self):
+        forgotten.append(self._number)
 
 
 class RemoteDict(Remote, MutableMapping):
@@ -184,8 +262,10 @@ class RemoteDict(Remote, MutableMapping):
         ask("operator:delitem", self, key)
 
 
+_RESOLVE = {"object": Remote, "dict": RemoteDict}
+
 if __name__ == "__main__":
     descriptor, seconds, megabytes = map(int, sys.argv[1:])
     limit(seconds, megabytes)
-    sys.path[0] = os.getcwd()
+    sys.path.insert(0, os.getcwd())
     serve(socket.socket(fileno=descriptor))

@@ -76,6 +76,8 @@ class ComparisonTest(unittest.TestCase):
             self.fail(f"{what}: found None; is a `return` missing?")
         if not isinstance(expected, str):
             try:
+                if np.asarray(found).dtype.kind in "US":
+                    raise ValueError("NumPy would turn text into numbers")
                 found = np.asarray(found, dtype=float)
             except (TypeError, ValueError):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
@@ -116,7 +118,7 @@ class ComparisonTest(unittest.TestCase):
 def same(found, expected, tolerance: float) -> bool:
     """Tell whether two values have the same shape and nearly the same numbers."""
     if isinstance(found, str) or isinstance(expected, str):
-        return str(found) == str(expected)
+        return isinstance(found, str) and found == expected
     return np.shape(found) == np.shape(expected) and np.allclose(
         found, expected, rtol=tolerance, atol=tolerance, equal_nan=True
     )

@@ -1,0 +1,94 @@
+"""Grade a class: a row of a CSV and a text for each submission."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from course import processes
+from course.grader import PRIVATE_COUNT, Grader, table
+
+
+def grade_class(
+    grader: Grader,
+    paths: list[Path],
+    csv_file: Path,
+    feedback: Path | None,
+    jobs: int,
+    log: Callable[[str], None],
+) -> None:
+    """Grade submissions side by side; what has a row in the CSV already is left alone."""
+    checks = [f"{check.title()} ({check.points:g})" for check in grader.rubric.checks]
+    header = ["submission", "score", "rules broken", "note", *checks]
+    submissions, rows = find_submissions(paths), read_rows(csv_file, header)
+    waiting = {name: path for name, path in submissions.items() if name not in rows}
+    if feedback:
+        feedback.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = {pool.submit(grader.grade, path): name for name, path in waiting.items()}
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                name, results = futures[future], future.result()
+                if feedback:
+                    text = table(results, student=True, private=grader.rubric.show_private)
+                    write(feedback / f"{name.replace(os.sep, '_')}.txt", f"{name}\n\n{text}\n")
+                rows[name] = row(name, results)
+                in_order = [each for each in [*submissions, *rows] if each in rows]
+                write_rows(csv_file, [header, *(rows[each] for each in dict.fromkeys(in_order))])
+                minutes = (time.monotonic() - started) / done * (len(waiting) - done) / 60
+                log(f"{done}/{len(waiting)} {name}: {results['score']:g}; {minutes:.0f} min left")
+        except BaseException:  # Ctrl-C, too
+            processes.stopping.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def find_submissions(paths: list[Path]) -> dict[str, Path]:
+    """Return submissions by name; a folder without utils.py stands for the zips and folders in it."""
+    found = []
+    for path in paths:
+        if path.is_dir() and not (path / "utils.py").exists():
+            inside = sorted(path.iterdir())
+            found += [each for each in inside if each.is_dir() or each.suffix.lower() == ".zip"]
+        else:
+            found.append(path)
+    names = [path.name for path in found]
+    return {path.name if names.count(path.name) == 1 else str(path): path for path in found}
+
+
+def row(name: str, results: dict) -> list[str]:
+    """Return a submission's row of the CSV."""
+    tests = results["tests"]
+    broken = [test["name"] for test in tests if test["number"] == "rule" and test["output"]]
+    note = results["output"].replace(PRIVATE_COUNT, "")
+    points = [f"{test['score']:g}" for test in tests if test["number"] != "rule"]
+    return [name, f"{results['score']:g}", "; ".join(broken), note, *points]
+
+
+def read_rows(file: Path, header: list[str]) -> dict[str, list[str]]:
+    """Return the rows of a CSV that an earlier run has left, by name."""
+    if not file.exists():
+        return {}
+    with file.open(newline="", encoding="utf-8") as stream:
+        found, *rows = csv.reader(stream)
+    if found != header:
+        raise ValueError(f"{file}: its columns are not those of this rubric; move it away")
+    return {row[0]: row for row in rows}
+
+
+def write_rows(file: Path, rows: list[list[str]]) -> None:
+    """Write a CSV."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    write(file, stream.getvalue())
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file at once, so that nobody finds half of it."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)

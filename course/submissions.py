@@ -1,0 +1,100 @@
+"""Read a submission: the Python files of a zip or a folder, within limits and without links."""
+
+import os
+import re
+import stat
+import zipfile
+from itertools import islice
+from pathlib import Path
+
+from course import HERE
+
+MOST_BYTES = 2**20  # of a file
+MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
+MOST_NAMES, MOST_FILES = 20_000, 100  # in all, and of those that are read
+GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
+CODE = re.compile(r"((models|optimizer)/)?[A-Za-z_]\w{0,60}\.py", re.ASCII)
+NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden folders, among others
+
+
+def read_submission(path: Path) -> dict[str, bytes]:
+    """Read the files of the assignment, by name; given ones that are missing are the skeleton's.
+
+    Raises a ValueError that says why they cannot be read.
+    """
+    given = {name: (HERE / "skeleton" / name).read_bytes() for name in GIVEN}
+    try:
+        if path.is_symlink():
+            raise ValueError("it is a link")
+        if path.is_dir():
+            return given | read_folder(path)
+        if path.stat().st_size > MOST_ZIPPED:
+            raise ValueError("the zip is larger than 50 MB")
+        with zipfile.ZipFile(path) as archive:
+            return given | read_zip(archive)
+    except Exception as error:  # noqa: BLE001 (a zip can be damaged in many ways)
+        raise ValueError(f"the submission cannot be read: {error}") from None
+
+
+def read_zip(archive: zipfile.ZipFile) -> dict[str, bytes]:
+    """Read the code in a zip."""
+    entries = {}
+    for entry in archive.infolist():
+        if not stat.S_ISLNK(entry.external_attr >> 16):
+            parts = re.split(r"[/\\]", entry.filename)  # Windows writes backslashes
+            entries["/".join(part for part in parts if part not in ("", "."))] = entry
+    code = choose(entries)
+    for name in code.values():
+        if entries[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{name} is compressed in an unusual way; make the zip anew")
+    return {name: read(name, archive.open(entries[long])) for name, long in code.items()}
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Read the code in a folder."""
+    walk = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    paths = islice(
+        (path for path in walk if not path.is_symlink() and path.is_file()), MOST_NAMES + 1
+    )
+    code = choose([path.relative_to(folder).as_posix() for path in paths])
+
+    def without_links(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW)
+
+    return {
+        name: read(name, open(folder / long, "rb", opener=without_links))
+        for name, long in code.items()
+    }
+
+
+def read(name: str, stream) -> bytes:
+    """Read a file and close it."""
+    with stream:
+        content = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{name} is larger than 1 MB")
+    return content
+
+
+def choose(names) -> dict[str, str]:
+    """Find the folder of the code; return the full names of its files by those in the folder.
+
+    It is the one that lies least deep of those with a utils.py, and with models/ if one has them.
+    """
+    names = [name for name in names if not NOT_CODE.search(name)]
+    if len(names) > MOST_NAMES:
+        raise ValueError(f"it holds more than {MOST_NAMES:,} files")
+    tops = [name.removesuffix("utils.py") for name in names if f"/{name}".endswith("/utils.py")]
+    with_models = {name[: name.rindex("models/")] for name in names if "models/" in name}
+    tops = [top for top in tops if top in with_models] or tops
+    least = min((top.count("/") for top in tops), default=0)
+    tops = sorted(top for top in tops if top.count("/") == least)
+    if not tops:
+        raise ValueError("there is no utils.py in it")
+    if len(tops) > 1:
+        raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
+    inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
+    code = {short: name for short, name in inside.items() if CODE.fullmatch(short)}
+    if len(code) > MOST_FILES:
+        raise ValueError(f"it holds more than {MOST_FILES} Python files")
+    return code
