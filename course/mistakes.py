@@ -258,7 +258,7 @@ MISTAKES = [
           "test_loss.TestAccuracy.test_accuracy", "the number of right images", also="test_network"),
     Patch("accuracy as text", BASE, "return np.mean(np.argmax(x_pred, axis=1) == y)",
           "return str(np.mean(np.argmax(x_pred, axis=1) == y))",
-          "test_loss.TestAccuracy.test_accuracy", "expected numbers", also="network training"),
+          "test_loss.TestAccuracy.test_accuracy", "expected numbers", also="test_network test_training"),
     Patch("accuracy in percent", BASE, "np.mean(np.argmax", "100 * np.mean(np.argmax",
           "test_loss.TestAccuracy.test_accuracy", "in percent", also="test_network"),
     # 2.2 a
