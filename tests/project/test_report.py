@@ -50,17 +50,15 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
 class TestExperiments(unittest.TestCase):
     def test_section_5_changes_one_thing_at_a_time(self):
         given = main.read_config(ROOT / "configs" / "config_exp.yaml")
+        given = dataclasses.replace(given, momentum=None, debug=False)
         for experiment, name, values in (
             ("learning rate", "learning_rate", [1, 0.1, 0.05, 0.01]),
             ("regularization", "reg", [1, 0.1, 0.01, 0.001, 0.0001]),
             ("larger rates", "learning_rate", [2, 4, 8, 16, 32]),
             ("no decay", "reg", [0]),
         ):
-            settings = experiments.EXPERIMENTS[experiment]
-            self.assertEqual([getattr(one.config, name) for one in settings], values)
-            for one in settings:
-                changed = change(one, **{name: getattr(given, name)}, momentum=given.momentum)
-                self.assertEqual(dataclasses.replace(changed.config, debug=given.debug), given)
+            found = [setting.config for setting in experiments.EXPERIMENTS[experiment]]
+            self.assertEqual(found, [dataclasses.replace(given, **{name: x}) for x in values])
 
     def test_only_these_see_the_test_set(self):
         tested = [name for name, of in experiments.EXPERIMENTS.items() if any(s.tested for s in of)]
@@ -73,10 +71,9 @@ class TestExperiments(unittest.TestCase):
             seeds = [4, 5, 6, 7, 8] if name == "fresh seeds" else [1, 2, 3]
             for setting in experiments.runs(name):
                 self.assertEqual([run.config.seed for run in setting], seeds)
-        keys = [experiments.as_text(run.key()) for run in experiments.all_runs()]
+        keys = [run.key() for run in experiments.all_runs()] + [experiments.GROWTH]
         results = experiments.read_results(ROOT / "report" / "results.jsonl")
-        self.assertEqual(len(set(keys)), len(keys))
-        self.assertEqual({*keys, experiments.as_text(experiments.GROWTH)}, set(results))
+        self.assertEqual(sorted(map(experiments.as_text, keys)), sorted(results))
 
 
 class TestRandomData(unittest.TestCase):
@@ -90,8 +87,8 @@ class TestRandomData(unittest.TestCase):
         self.assertLess(np.mean(labels == other), 0.2)
         self.assertAlmostEqual(np.mean(half == 3), 0.55, delta=0.1)
         np.testing.assert_array_equal([labels, data.train[1]], [again, none])
-        for found, kept in ((made[0].train[0], images), (made[0].valid[1], valid[1])):
-            np.testing.assert_array_equal(found, kept)
+        np.testing.assert_array_equal(made[0].train[0], images)
+        np.testing.assert_array_equal(made[0].valid[1], valid[1])
 
     def test_random_inputs(self):
         images = np.tile(np.uint8(100 + np.arange(784) % 50), (300, 1))  # noise is not clipped
