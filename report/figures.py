@@ -82,7 +82,7 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=Fal
     if kind == "loss":
         logarithmic(axes, "y", (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
     outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
-    axes.legend(**(outside if beside else {"ncols": 1 + (len(lines) == 6), "columnspacing": 1}))
+    axes.legend(**(outside if beside else {"ncols": 2 if len(lines) > 5 else 1}))
 
 
 def logarithmic(axes: Axes, axis: str, ticks: tuple) -> None:
