@@ -81,7 +81,8 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=Fal
         axes.set_ylim(limits)
     if kind == "loss":
         logarithmic(axes, "y", (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
-    axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}))
+    outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+    axes.legend(**(outside if beside else {"ncols": 2 if len(lines) > 5 else 1}))
 
 
 def logarithmic(axes: Axes, axis: str, ticks: tuple) -> None:
@@ -130,7 +131,7 @@ def panels(outcomes: dict[str, list[dict]]) -> dict[str, tuple]:
             *((3.3, 2.5), (decays, "loss"), (decays, "accuracy")),
             (decays, "accuracy", (86, 94.5), "accuracy from 86 %"),
         ),
-        "norm": ((4.4, 3.9), (decays, "norm", (-0.5, 19.5))),
+        "norm": ((4.4, 3.9), (decays, "norm", (-0.5, 24))),
         "one-thing": (
             *((3.6, 2.1), (widths, "validation", (94, 98.2), "width")),
             (long_steps, "validation", (80, 98.5), "long steps"),
@@ -173,7 +174,8 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
         rates = [setting["learning_rate"] for setting in settings]
         points(left, rates, settings, "valid", look, f"batches of {size}")
         lines = named(settings, "η = {learning_rate:g}")
-        curves(axes, lines, "validation", (70, 98.5), f"batches of {size}")
+        curves(axes, lines, "validation", (86, 98.5), f"batches of {size}")
+        axes.get_legend().set_visible(size == 8)
     left.set(xlabel="learning rate η", ylabel="validation accuracy (%)", title="best epochs")
     logarithmic(left, "x", (0.05, 0.2, 0.8))
     left.legend()
@@ -182,7 +184,7 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
 
 def gap(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw training and validation accuracy against λ and against the number of images."""
-    figure, both = new_figure(2, 3.7, 2.9)
+    figure, both = new_figure(2, 3.0, 2.7)
     without = [one for one in outcomes["fresh seeds"] if one["reg"] == 0]
     drawn = (without + outcomes["gap"], "reg"), (outcomes["images"], "images")
     for axes, (settings, shown) in zip(both, drawn):
