@@ -23,7 +23,6 @@ from report import analysis
 
 SEEDS = (1, 2, 3)  # of the order of the images; the initial weights are always the same
 FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice used them
-HISTORIES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")  # of main.Result
 MEASURED = ("fitted", "fitted_right", "fitted_wrong", "true_for_wrong")  # of analysis.measure
 VARIED = ("hidden_size", "batch_size", "learning_rate", "reg", "epochs")
 FOLDER = Path(__file__).parent
@@ -189,7 +188,9 @@ def execute(setting: Setting, data: main.Data) -> dict:
     if not np.isfinite(result.train_loss + result.valid_loss).all():
         raise ValueError(f"diverged: {setting.key()}")
     seconds = round(time.perf_counter() - started, 1)
-    kept = {name: getattr(result, name) for name in (*HISTORIES, "best_epoch", "test_accuracy")}
+    kept = {
+        name: getattr(result, name) for name in (*main.HISTORIES, "best_epoch", "test_accuracy")
+    }
     kept |= {"weight_norm": norms, "seconds": seconds}
     kept |= {name: [epoch[name] for epoch in measured] for name in (measured or [{}])[0]}
     if setting.examined:
@@ -248,7 +249,7 @@ def check(result: dict) -> None:
     """Raise a ValueError unless a run's result is complete and agrees with itself."""
     run = result["run"]
     measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
-    for name in (*HISTORIES, "weight_norm", *measured):
+    for name in (*main.HISTORIES, "weight_norm", *measured):
         if len(result[name]) != run["epochs"]:
             raise ValueError(f"{name} has {len(result[name])} values for {run['epochs']} epochs")
     best = 1 + int(np.argmax(result["valid_accuracy"]))
@@ -328,7 +329,7 @@ def summarize(key: dict, seeds: list[dict]) -> dict:
         "runs": seeds,
         "history": {
             name: [sample(epoch) for epoch in zip(*(run[name] for run in seeds))]
-            for name in (*HISTORIES, "weight_norm", *MEASURED)
+            for name in (*main.HISTORIES, "weight_norm", *MEASURED)
             if name in seeds[0]
         },
         "best_epoch": sample(best),

@@ -132,7 +132,7 @@ class TestExecute(unittest.TestCase):
         shown = data._replace(train=(images, given))
         expected = main.run(setting.config, shown, after_epoch=after_epoch)
         self.assertLess(expected.best_epoch, 4)
-        for name in (*experiments.HISTORIES, "best_epoch", "test_accuracy"):
+        for name in (*main.HISTORIES, "best_epoch", "test_accuracy"):
             self.assertEqual(kept[name], getattr(expected, name))
         self.assertGreater(len(np.unique(measured)), 8)
         M = (images / 255).T @ (np.eye(10)[given] - np.eye(10)[given].mean(axis=0)) / 250
@@ -184,10 +184,12 @@ class TestResults(InFolder):
 
     def test_a_broken_line_is_named(self):
         setting = change(SMALL, epochs=2, examined=True)
-        history = {name: [0.2, 0.3] for name in (*experiments.HISTORIES, "weight_norm", "fitted")}
+        history = {name: [0.2, 0.3] for name in (*main.HISTORIES, "weight_norm", "fitted")}
         confusion = (5 * np.eye(10) + 5 * np.eye(10)[::-1]).astype(int).tolist()
         end = {"best_epoch": 2, "test_accuracy": 0.5, "confusion": confusion}
-        right, other = ({"run": run.key(), **history, **end} for run in vary(setting, "seed", "ab"))
+        right, other = (
+            {"run": run.key(), **history, **end} for run in vary(setting, "seed", (1, 2))
+        )
         path, text = Path("results.jsonl"), json.dumps(other)
         path.write_text(json.dumps(right) + "\n" + text + "\n")
         self.assertEqual(list(experiments.read_results(path).values()), [right, other])
@@ -211,7 +213,7 @@ class TestResults(InFolder):
 
     def test_summary(self):
         accuracies = {"train_accuracy": [0.5, 0.995, 0.999], "valid_accuracy": [0.6, 0.4, 0.5]}
-        run = {name: [0.1, 0.2, 0.3] for name in experiments.HISTORIES} | accuracies
+        run = {name: [0.1, 0.2, 0.3] for name in main.HISTORIES} | accuracies
         run |= {"weight_norm": [4.0, 6.0, 9.0], "fitted": [0.7, 0.8, 0.9]}
         run |= {"best_epoch": 1, "test_accuracy": 0.55, "seconds": 2.0}
         other = run | {"train_accuracy": [0.6, 0.7, 0.992], "valid_accuracy": [0.64, 0.4, 0.5]}
