@@ -1,4 +1,4 @@
-"""The experiments: what is run, how it is run, where results are kept, what is read from them.
+"""The experiments: their settings, how they run, where results are kept, and their summary.
 
 An experiment is a list of settings, and each setting is run with every seed of SEEDS. A result is
 one line of results.jsonl, so a run that is done is never repeated.
@@ -43,7 +43,7 @@ class Setting:
     measured: bool = False  # whether its training images are classified after every epoch
 
     def key(self) -> dict:
-        """Return what identifies the result of this run."""
+        """Return the entries that identify the result of this run."""
         own = ["images", "inputs", "corrupted", "tested", "examined"]
         own += ["measured"] if self.measured else []
         key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
@@ -110,7 +110,7 @@ EXPERIMENTS = {
     "no decay": [change(UNTESTED, reg=0.0)],
     **SEARCH,
     "chosen": [CHOSEN],  # report.typ checks that it is the best
-    "undone": [
+    "undone": [  # the chosen setting with one entry set back to its default
         change(LONG, **{name: getattr(GIVEN, name)})
         for name in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
     ],
@@ -140,14 +140,14 @@ def runs(name: str) -> list[list[Setting]]:
 
 def all_runs() -> list[Setting]:
     """Return every run once."""
-    return list(dict.fromkeys(run for name in EXPERIMENTS for of in runs(name) for run in of))
+    return list(dict.fromkeys(run for name in EXPERIMENTS for seeds in runs(name) for run in seeds))
 
 
 # How it is run
 
 
 def corrupt(data: main.Data, setting: Setting) -> main.Data:
-    """Return the data of a run, made random as its setting says by a generator of its own."""
+    """Return the data of a run, with inputs and labels randomized as its setting says."""
     generator = np.random.default_rng(setting.config.seed)
     images, labels = (array[: setting.images] for array in data.train)
     if setting.corrupted:
@@ -172,7 +172,7 @@ def to_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def execute(setting: Setting, data: main.Data) -> dict:
-    """Train, validate and test as a setting says; return what is kept of it."""
+    """Train, validate and test as a setting says; return the values to keep."""
     true_labels = data.train[1][: setting.images]
     data = corrupt(data, setting)
     norms, models, measured = [], [], []
@@ -205,7 +205,7 @@ def execute(setting: Setting, data: main.Data) -> dict:
 
 # Where the results are kept
 
-GROWTH = "growth from the initial weights"  # the key of a result that is no run
+GROWTH = "growth from the initial weights"  # the key of a result that is not a run's
 
 
 def as_text(key: dict | str) -> str:
@@ -216,7 +216,7 @@ def as_text(key: dict | str) -> str:
 def read_results(path: Path) -> dict[str, dict]:
     """Return the results by key.
 
-    Raises a ValueError that names the line if one is cut, repeats a run, or contradicts itself.
+    Raises a ValueError that names the line if one is cut, repeats a run or is inconsistent.
     """
     results, numbers = {}, {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
@@ -246,7 +246,7 @@ def refuse(constant: str) -> None:
 
 
 def check(result: dict) -> None:
-    """Raise a ValueError unless a run's result is complete and agrees with itself."""
+    """Raise a ValueError unless a run's result is complete and consistent."""
     run = result["run"]
     measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
     for name in (*main.HISTORIES, "weight_norm", *measured):
@@ -263,12 +263,12 @@ def check(result: dict) -> None:
 
 
 def run_missing(path: Path, wanted: list[Setting], log: Callable[[str], None] = print) -> None:
-    """Do the runs that have no result yet, one per core at a time, and append their results."""
+    """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
     missing = [run for run in wanted if as_text(run.key()) not in kept]
     if not missing and as_text(GROWTH) in kept:
         return
-    data = main.load_data()  # here, a mistake in the data is reported once
+    data = main.load_data()  # in this process, so that a mistake in the data is reported once
 
     def keep(result: dict) -> None:
         with path.open("a", encoding="utf-8") as file:
@@ -307,7 +307,7 @@ def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
 
 
 def sample(values: Iterable[float]) -> dict:
-    """Return a number of each seed: mean, standard deviation (N - 1), and both in percent."""
+    """Summarize one number per seed: mean, standard deviation (N - 1), and both in percent."""
     values = [float(value) for value in values]
     mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
     text = f"{100 * mean:.2f} ± {100 * spread:.2f}"
