@@ -42,7 +42,6 @@ _REGRESSION = "test_network.TestSoftmaxRegression"
 _NET = "test_network.TestTwoLayerNet"
 _OPTIMIZER = "test_training.TestOptimizer"
 _CURVES = "test_training.TestCurves.test_curves"
-_MANY = "test_loss.TestCrossEntropy.test_many_images"
 
 _SPLIT = "    return data[:split], labels[:split], data[split:], labels[split:]"
 _RANGE = "range(0, len(order), batch_size)"
@@ -172,7 +171,7 @@ MISTAKES = [
         ("scores clipped", _SHIFTED, "np.clip(scores, -500, 500)", "are clipped to 500")),
     *_patches("test_loss.TestCrossEntropy.test_small_probabilities", BASE,
         ("probabilities clipped", _PICKED, f"np.clip({_PICKED}, 1e-3, 1)", "clipped at 0.001")),
-    *_patches(_MANY, BASE,
+    *_patches("test_loss.TestCrossEntropy.test_many_images", BASE,
         ("x_pred[:, y]", _PICKED, "x_pred[:, y]", "x_pred[:, y]", "test_network"),
         ("cross-entropy writes into its argument", _LOSS, f"x_pred += 1e-12\n        {_LOSS}",
          "cross_entropy_loss changes its argument"),
