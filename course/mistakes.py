@@ -277,7 +277,7 @@ MISTAKES = [
     *_patches(f"{_OPTIMIZER}.test_regularization_changes_no_weights", REGULARIZATION,
         ("L2 term added to the weights", f"model.gradients[name] = {_TERM}",
          "model.weights[name] = model.weights[name] + self.reg * model.weights[name]",
-         "added to the weights instead")),
+         "added to the weights, not")),
     # 3 b
     *_patches(f"{_OPTIMIZER}.test_update_of_matrices", SGD,
         ("L2 term added twice", _REGULARIZE, 2 * _REGULARIZE, "added twice"),

@@ -89,9 +89,10 @@ class TestConfig(InFolder):
         return main.read_config("some.yaml")
 
     def test_course_files_hold_the_courses_values(self):
-        softmax, two_layer = ("SoftmaxRegression", None), ("TwoLayerNet", 128)
-        for name, (model, units) in zip(
-            ("softmax", "twolayer", "exp"), (softmax, two_layer, two_layer)
+        for name, model, units in (
+            ("softmax", "SoftmaxRegression", None),
+            ("twolayer", "TwoLayerNet", 128),
+            ("exp", "TwoLayerNet", 128),
         ):
             expected = main.Config(model, 64, 0.1, 0.001, 10, units, momentum=0.9, debug=True)
             self.assertEqual(main.read_config(ROOT / "configs" / f"config_{name}.yaml"), expected)
