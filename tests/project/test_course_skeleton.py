@@ -126,10 +126,8 @@ class TestSkeleton(InFolder):
         # In training and validation of each epoch, then of the best one, and in the test.
         softmax = "0.5188 0.5375 0.6062 0.5500 0.6031 0.5500 0.6094 0.5125 0.5500 0.6100"
         two_layer = "0.0719 0.0750 0.1375 0.1125 0.2219 0.3250 0.5125 0.4625 0.4625 0.5700"
-        for model, accuracies in (
-            ("SoftmaxRegression", softmax),
-            ("TwoLayerNet, hidden_size: 20", two_layer),
-        ):
+        models = ("SoftmaxRegression", "TwoLayerNet, hidden_size: 20")
+        for model, accuracies in zip(models, (softmax, two_layer)):
             config = f"Train: {train}\nModel: {{type: {model}}}"
             (self.skeleton / "some.yaml").write_text(config)
             done = run_program("main.py", "--config", "some.yaml", cwd=self.skeleton)
