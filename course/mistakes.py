@@ -314,6 +314,11 @@ MISTAKES = [
         ("curves swapped", _TRAINING,
          f"        training, validation = validation, training\n{_TRAINING}",
          "the validation loss is drawn as 'training'"),
+        ("both pairs in one picture, and an empty one", _LOOP,
+         ("    for history in (train_loss_history, valid_loss_history, train_acc_history,\n"
+         "                    valid_acc_history):\n        plt.plot(history)\n"
+         '    plt.savefig("loss.png")\n    plt.close()\n    plt.savefig("accuracy.png")\n'
+         f"    return\n{_LOOP}"), "share axes"),
         ("the losses drawn among the accuracies", _VALIDATION,
          f"{_VALIDATION}        plt.plot(train_loss_history)\n", "share axes")),
     *_patches("test_training.TestOutput.test_plot_curves_prints_nothing", UTILS,

@@ -4,8 +4,8 @@
 
 takes about two minutes and needs MNIST in ./data. An epoch is one of `main.run`:
 shuffle, batch, train, validate. It is compared with its matrix products with W1 alone, which are
-nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine affects
-both. Seconds and ratios are medians over the epochs.
+nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine
+affects both. Seconds and ratios are medians over the epochs.
 """
 
 import dataclasses
