@@ -95,10 +95,7 @@ class TestOracle(unittest.TestCase):
                 direction = generator.normal(size=gradient.shape)
                 before, after = (
                     oracle.mean_loss(oracle.forward(weights | {name: moved}, X)[2], y)
-                    for moved in (
-                        weights[name] - 1e-6 * direction,
-                        weights[name] + 1e-6 * direction,
-                    )
+                    for moved in weights[name] + 1e-6 * np.stack([-direction, direction])
                 )
                 slope = np.vdot(gradient, direction)
                 self.assertAlmostEqual((after - before) / 2e-6, slope, places=7)
