@@ -2,7 +2,7 @@
 
     python main.py --config configs/config_twolayer.yaml
 
-In this order: the settings, the run, the config file, the command line.
+This file holds, in this order, the settings, the run, the config file and the command line.
 """
 
 import argparse
@@ -47,7 +47,7 @@ MODELS, DTYPES = ("SoftmaxRegression", "TwoLayerNet"), ("float64", "float32")
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a run (README, section Config); a wrong one raises a ValueError."""
+    """The settings of a run (README, section Config); an invalid one raises a ValueError."""
 
     type: str = key("Model", " or ".join(MODELS), MODELS.__contains__)
     batch_size: int = key("Train", *COUNT)
@@ -102,8 +102,9 @@ def run(
 ) -> Result:
     """Train a model, validate it after every epoch, and test the best one.
 
-    `data` is loaded if left out. `log` gets each line of output, `after_epoch` the model after each
-    epoch. An empty `result` is filled epoch by epoch, and keeps what an interrupted run has done.
+    `data` is loaded if omitted. `log` gets each line of output, `after_epoch` the model after each
+    epoch. `result`, an empty one, is filled after each epoch; it keeps the epochs of a run that is
+    interrupted.
     """
     data, result = data or load_data(), result or Result()
     model, optimizer = build_model(config), SGD(config.learning_rate, config.reg)
@@ -179,8 +180,8 @@ def describe(config: Config) -> str:
 def read_config(path: str | os.PathLike) -> Config:
     """Read a config file.
 
-    Raises a FileNotFoundError if there is no such file, and a ValueError if it is not as expected:
-    the message names the file and the key, what was found and what was expected.
+    Raises a FileNotFoundError if there is no such file, and a ValueError if it is invalid; the message
+    names the file and the key, what was found and what was expected.
     """
     sections, settings = {}, {}
     for each in fields(Config):
@@ -195,12 +196,12 @@ def read_config(path: str | os.PathLike) -> Config:
         return Config(**settings)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except ValueError as error:  # YAML's, too, about a date in month 13
+    except ValueError as error:  # also YAML's own, for a date in month 13
         raise ValueError(f"{path}: {error}") from None
 
 
 def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
-    """Raise a ValueError unless `entries` is a dict of known names, of which some are required."""
+    """Raise a ValueError unless `entries` is a dict of known names with all required ones."""
     expected = f"expected {', '.join(known)}"
     if type(entries) is not dict:
         raise ValueError(f"{place}found {shown(entries)}; {expected}")
@@ -340,7 +341,7 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook has its own
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook replaces it
         sys.stdout.reconfigure(errors="backslashreplace")  # escape what it cannot encode
     try:
         sys.exit(main())

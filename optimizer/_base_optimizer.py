@@ -1,7 +1,7 @@
 """What every optimizer shares: a learning rate and the L2 term.
 
-An optimizer knows nothing of what computed the gradients: a model is any object with the
-dictionaries `weights` and `gradients`.
+An optimizer does not know how gradients are computed: a model is any object with the dictionaries
+`weights` and `gradients`.
 """
 
 
@@ -9,7 +9,7 @@ class _BaseOptimizer:
     """A step size eta and the coefficient lambda of the L2 term; subclasses define `update`."""
 
     def __init__(self, learning_rate: float = 1e-4, reg: float = 1e-3):
-        # Python's numbers: a numpy.float64 would turn float32 weights into float64.
+        # As Python floats: a numpy.float64 would turn float32 weights into float64.
         self.learning_rate = float(learning_rate)
         self.reg = float(reg)
 
@@ -29,5 +29,5 @@ class _BaseOptimizer:
                 model.gradients[name] = gradient + self.reg * weight
 
     def update(self, model) -> None:
-        """Change the weights of a model by its gradients."""
+        """Update the weights of a model with its gradients."""
         raise NotImplementedError(f"{type(self).__name__} does not define update")

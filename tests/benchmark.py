@@ -2,10 +2,10 @@
 
     python -m tests.benchmark
 
-takes about two minutes and needs MNIST in ./data. An epoch is what `main.run` does in one:
-shuffle, batch, train, validate. It is compared with the matrix products with W1 alone, which are
-nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine affects
-both: seconds are medians over the epochs, a ratio is the median of their ratios.
+takes about two minutes and needs MNIST in ./data. An epoch is one of `main.run`:
+shuffle, batch, train, validate. It is compared with its matrix products with W1 alone, which are
+nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine
+affects both. Seconds and ratios are medians over the epochs.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ def print_tables() -> None:
         f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores, "
         f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}"
     )
-    print_row("\nmain.py as a whole", "seconds", "MB at most")
+    print_row("\nmain.py as a whole", "seconds", "peak MB")
     for name in ("config_twolayer", "config_softmax"):
         print_row(name, *run_program(ROOT / "configs" / f"{name}.yaml"))
 
@@ -66,7 +66,7 @@ def print_row(title: str, *cells: str | float) -> None:
 
 
 def seconds(work: Callable, *arguments) -> float:
-    """Return how long a call takes."""
+    """Return how many seconds a call takes."""
     started = time.perf_counter()
     work(*arguments)
     return time.perf_counter() - started

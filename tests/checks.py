@@ -1,9 +1,9 @@
 """What the tests of the handout's five parts share.
 
-`ComparisonTest.compare` compares a value with the right one. Where they differ it says so in two
-lines, and names the mistakes that give this value, of those that the test knows.
+`ComparisonTest.compare` compares a value with the right one. If they differ, its message shows both
+and names the typical mistakes that give the value found.
 
-The environment variable TEST_SEED, any text, seeds all made-up data.
+The environment variable TEST_SEED, any text, seeds all random data.
 """
 
 import copy
@@ -22,12 +22,12 @@ SEED = os.environ.get("TEST_SEED", "0")
 
 
 def generator_for(data: str) -> np.random.Generator:
-    """Return a generator for some made-up data, seeded by TEST_SEED and the name of the data."""
+    """Return a random generator, seeded with TEST_SEED and the name of the data."""
     return np.random.default_rng([*f"{SEED} {data}".encode()])
 
 
 def draw_sizes(generator: np.random.Generator, count: int) -> list[int]:
-    """Return sizes that all differ, also from the 10 classes of MNIST."""
+    """Return sizes that differ from each other and from MNIST's 10 classes."""
     return generator.choice([5, 6, 7, 8, 9, 11, 12, 13], size=count, replace=False).tolist()
 
 
@@ -40,7 +40,7 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 
 def require_mnist() -> None:
-    """Fail if MNIST has not been made."""
+    """Fail unless MNIST's training file exists."""
     if not Path("data/mnist_train.csv").exists():
         raise AssertionError(
             "data/mnist_train.csv is missing; make it with: "
@@ -64,11 +64,11 @@ class ComparisonTest(unittest.TestCase):
         Parameters
         ----------
         what : str
-            The value's name, which the message begins with.
+            Name of the value; the message begins with it.
         found, expected : array_like of numbers, or str
             Arrays must have the same shape.
         mistakes : dict, optional
-            The value that each typical mistake gives. All that give `found` are named.
+            The value that each typical mistake gives. Those that give `found` are named.
         tolerance : float
             Allowed deviation of each number, relative and absolute.
         """
@@ -125,7 +125,7 @@ def same(found, expected, tolerance: float) -> bool:
 
 
 def how_it_differs(found, expected, tolerance: float) -> str:
-    """Say whether it is the right value multiplied, or its rows in another order."""
+    """Tell a multiple of the right value, or its rows in another order, from other wrong values."""
     if isinstance(expected, str):
         return "wrong"
     if np.shape(found) != np.shape(expected):
@@ -143,7 +143,7 @@ def how_it_differs(found, expected, tolerance: float) -> str:
 
 
 def difference(found, expected, tolerance: float) -> str:
-    """Show both values, of large arrays the first entry that differs."""
+    """Show both values; of large arrays, only the first entry that differs."""
     found, expected = np.asarray(found), np.asarray(expected)
     place = ""
     if found.shape != expected.shape and max(found.size, expected.size) > 8:

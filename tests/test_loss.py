@@ -27,7 +27,7 @@ class TestSoftmax(ComparisonTest):
         self.compare("softmax(scores)", found, oracle.probabilities(scores), mistakes)
 
     def test_large_scores(self):
-        """Rows of opposite signs, whose scores differ by a fraction of 1 to 2,000."""
+        """One row is positive, one negative; the scores reach from about 1 to several thousand."""
         for gap in (0.5, 3, 12, 30, 60, 150, 600, 2000):
             size = gap * generator_for(f"scores of size {gap}").uniform(1, 1.2)
             z = size * np.array([[1.0, 1.5, 2.0], [-1.0, -1.25, -2.1]])
@@ -82,7 +82,7 @@ class TestCrossEntropy(ComparisonTest):
         self.compare("cross_entropy_loss(x_pred, y)", found, right, mistakes)
 
     def test_small_probabilities(self):
-        """They count as they are, but for a constant of up to 1e-8 that avoids log(0)."""
+        """They must not be clipped, but a constant of up to 1e-8 may be added, to avoid log(0)."""
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p

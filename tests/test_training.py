@@ -50,8 +50,6 @@ class TestOptimizer(ComparisonTest):
                 f"reg/2 * sum(W^2) is added: {hint}": g + (term * W).sum() / 2,
                 "reg * W replaces the gradient; expected their sum": term,
                 "reg * W is subtracted": g - term,
-                "reg * W is multiplied by the learning rate; update does that": g
-                + self.rate * term,
             }
             right = g + term
             if name.startswith("b"):
@@ -77,17 +75,13 @@ class TestOptimizer(ComparisonTest):
                     "the learning rate is missing": W + step / self.rate,
                     "the learning rate is applied twice": W + step * self.rate,
                     "the weight is replaced by the step": step,
-                    "the L2 term is missing": W - self.rate * g,
-                    "the L2 term is added twice": right - decay,
-                    "the L2 term is halved": right + decay / 2,
-                    "biases are regularized, too": right - decay,
-                    "the L2 term replaces the gradient": W - decay,
                     "the previous step still counts; expected no momentum": right + momentum,
                 }
                 if name.startswith("b"):
-                    del mistakes["the L2 term is added twice"], mistakes["the L2 term is missing"]
+                    mistakes["biases are regularized, too"] = right - decay
                 else:
-                    del mistakes["biases are regularized, too"]
+                    mistakes["the L2 term is missing"] = W - self.rate * g
+                    mistakes["the L2 term is added twice"] = right - decay
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
             self.draw_gradients()
@@ -102,11 +96,7 @@ class TestOptimizer(ComparisonTest):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
         for name, W in self.weights.items():
             mistakes = {
-                "the L2 term is added to the weights instead of the gradients": (1 + self.reg) * W,
-                "the L2 term is subtracted from the weights; add it to the gradients": (
-                    1 - self.reg
-                )
-                * W,
+                "the L2 term is added to the weights, not to the gradients": W + self.reg * W
             }
             found = self.model.weights[name]
             self.compare(f"{name} after apply_regularization", found, W, mistakes)
@@ -161,9 +151,7 @@ class TestEpoch(ComparisonTest):
                     weights = weights | {name: weight + step}
             returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
             for name, weight in weights.items():
-                what = (
-                    f"{name} after four batches (fix forward and update first, if their tests fail)"
-                )
+                what = f"{name} after four batches (fix forward and update first)"
                 self.compare(what, model.weights[name], weight, tolerance=1e-5)
             self.compare_averages("train", returned, results)
 
@@ -242,11 +230,9 @@ class TestOutput(InFolder, ComparisonTest):
 
     def test_nothing_is_printed(self):
         labels, pixels = made_up_images(10)
-        for name in ("mnist_train.csv", "mnist_test.csv"):
-            write_csv(self.folder / "data" / name, labels, pixels)
+        write_csv(self.folder / "data/mnist_train.csv", labels, pixels)
         p, y = np.full((10, 10), 0.1), labels.astype(int)
         self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
-        self.check_output("load_mnist_test", utils.load_mnist_test)
         for seed in (None, 1):
             batching = utils.generate_batched_data, p.tolist(), y.tolist(), 3, True, seed
             self.check_output("generate_batched_data", *batching)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gradescope runs this once, when it builds the autograder: install the packages, make the data.
+# Install the packages and make the data. Gradescope runs this once, when it builds the autograder.
 set -e
 cd -- "$(dirname -- "$0")"
 export PIP_BREAK_SYSTEM_PACKAGES=1 # nothing else lives in the container

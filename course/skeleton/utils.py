@@ -47,8 +47,8 @@ def load_mnist_trainval():
         Lists as `load_csv` returns them. MNIST has 48,000 images for training and 12,000 for
         validation.
 
-    Hint: `load_csv` reads the images. You need one number, where to cut. Compute it from the number
-    of images: a small file must be split at 80 %, too.
+    Hint: `load_csv` reads the images. You need only one number: where to cut. Compute it from the
+    number of images: a small file must be split at 80 %, too.
     """
     # BEGIN SOLUTION
     data, labels = load_csv("./data/mnist_train.csv")
@@ -140,7 +140,7 @@ def evaluate(batched_test_data, batched_test_label, model, debug=True):
 def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid_acc_history):
     """Draw the learning curves (handout 4 a).
 
-    Task: save two figures into the working directory: one with both loss curves, one with both
+    Task: save two figures in the working directory, one with both loss curves and one with both
     accuracy curves, over the epochs.
 
     Parameters
@@ -148,7 +148,7 @@ def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid
     train_loss_history, train_acc_history, valid_loss_history, valid_acc_history : list of float
         One value per epoch.
 
-    Hint: what does a reader need who has not seen the code? Which curve is which, and what the axes
+    Hint: what does a reader who has not seen the code need? Which curve is which, and what the axes
     show. Look at the second figure, too: `plt` draws into the current figure until you begin a new
     one.
     """

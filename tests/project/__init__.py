@@ -4,15 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import csv_lines, made_up_images
+from tests import made_up_images, write_csv
 
 
 def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
     """Write data/mnist_train.csv and data/mnist_test.csv of made-up images into a folder."""
-    (folder / "data").mkdir()
     for name, count, seed in (("mnist_train.csv", train, 1), ("mnist_test.csv", test, 2)):
-        lines = csv_lines(*made_up_images(count, seed))
-        (folder / "data" / name).write_text("\n".join(lines) + "\n")
+        write_csv(folder / "data" / name, *made_up_images(count, seed))
 
 
 def run_program(*arguments, cwd: Path | None = None, **options) -> subprocess.CompletedProcess:

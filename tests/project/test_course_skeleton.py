@@ -20,23 +20,6 @@ from tests import ROOT, InFolder, oracle
 from tests.checks import mnist_batch
 from tests.project import run_program, write_made_up_data
 
-# Appended to the skeleton's files: it puts our functions, in the package `ours`, into them.
-FILL = {
-    "utils.py": "from ours.utils import generate_batched_data, load_mnist_trainval, plot_curves",
-    "models/_base_network.py": "from ours.models._base_network import _baseNetwork as ours\n"
-    "_baseNetwork.dtype = float  # which ours is told when it is made",
-    "models/softmax_regression.py": "from ours.models import SoftmaxRegression as ours",
-    "models/two_layer_nn.py": "from ours.models import TwoLayerNet as ours",
-    "optimizer/_base_optimizer.py": "from ours.optimizer._base_optimizer "
-    "import _BaseOptimizer as ours",
-    "optimizer/sgd.py": "from ours.optimizer import SGD as ours",
-}
-FILL_CLASS = """
-for name, value in vars(ours).items():
-    if not name.startswith("__"):
-        setattr({0}, name, value)
-"""
-
 
 def failures(folder: Path, skip: Sequence[str] = ("mnist",)) -> dict[str, str]:
     """Run the five modules against a solution; return the message of each test that fails.
@@ -70,7 +53,7 @@ def failures_of(patch: Patch) -> dict[str, str]:
     """Patch the plain solution; run the tests that the patch can affect."""
     skip = ["mnist"]
     skip += ["activation", "test_loss", "network"] if patch.file == "utils.py" else ["test_loading"]
-    if not any(word in patch.old for word in ("savefig", "plt.", "_history")):
+    if not any(word in patch.old for word in ("savefig", "plt.", "_history", "training,")):
         skip += ["urves"]  # to draw takes longer than everything else together
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "solution")
@@ -103,72 +86,53 @@ class TestMistakes(unittest.TestCase):
 
 class TestOracle(unittest.TestCase):
     def test_gradients(self):
-        """The chain rule gives the slopes of the loss, by central differences."""
+        """The chain rule gives the slope of the loss in any direction, by central differences."""
         generator = np.random.default_rng([*b"oracle"])
         for shapes in ({"W1": (5, 4)}, {"W1": (5, 6), "b1": 6, "W2": (6, 4), "b2": 4}):
             weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
             X, y = generator.random((7, 5)), generator.integers(4, size=7)
             for name, gradient in oracle.gradients(weights, X, y).items():
-                for index in np.ndindex(gradient.shape):
-                    step = np.zeros(gradient.shape)
-                    step[index] = 1e-6
-                    losses = [
-                        oracle.mean_loss(oracle.forward(weights | {name: moved}, X)[2], y)
-                        for moved in (weights[name] - step, weights[name] + step)
-                    ]
-                    slope = (losses[1] - losses[0]) / 2e-6
-                    self.assertAlmostEqual(gradient[index], slope, places=7)
+                direction = generator.normal(size=gradient.shape)
+                before, after = (
+                    oracle.mean_loss(oracle.forward(weights | {name: moved}, X)[2], y)
+                    for moved in weights[name] + 1e-6 * np.stack([-direction, direction])
+                )
+                slope = np.vdot(gradient, direction)
+                self.assertAlmostEqual((after - before) / 2e-6, slope, places=7)
 
 
 class TestWithoutMnist(InFolder):
     def test_the_command_that_makes_it_is_named(self):
-        with self.assertRaisesRegex(
-            AssertionError, "mnist_train.csv is missing.* sh data/get_data"
-        ):
+        with self.assertRaisesRegex(AssertionError, "train.csv is missing.* sh data/get_data"):
             mnist_batch()
 
 
 class TestSkeleton(InFolder):
-    """The skeleton as it is, with our functions, and with the plain solution."""
+    """The skeleton as it is, and with the plain solution."""
 
     def setUp(self):
         super().setUp()
         self.skeleton = self.folder / "skeleton"
 
-    def fill(self) -> None:
-        """Put our functions into the skeleton's modules and classes."""
-        for name in ("models", "optimizer"):
-            shutil.copytree(ROOT / name, self.skeleton / "ours" / name)
-        shutil.copy(ROOT / "utils.py", self.skeleton / "ours")
-        for name, line in FILL.items():
-            file = self.skeleton / name
-            text = file.read_text()
-            classes = re.findall(r"^class (\w+)", text, re.MULTILINE)
-            rest = FILL_CLASS.format(*classes) if classes else ""
-            file.write_text(f"{text}\n\n{line}\n{rest}")
-
     def test_with_the_plain_solution(self):
+        """All tests pass, and `main.py` gives the numbers that our own functions give."""
         write_solution(self.skeleton)
         self.assertEqual(workers.apply(failures, [self.skeleton]), {})
-
-    def test_with_our_functions(self):
-        write_skeleton(self.skeleton)
-        self.fill()
-        self.assertEqual(workers.apply(failures, [self.skeleton]), {})
-        write_solution(self.folder / "solution")
-        for name in ("softmax", "twolayer"):
-            text = (ROOT / f"configs/config_{name}.yaml").read_text()
-            Path("few.yaml").write_text(text.replace("epochs: 10", "epochs: 3"))
-            accuracies = []
-            for folder in (self.skeleton, self.folder / "solution"):
-                if not (folder / "data/mnist_train.csv").exists():
-                    shutil.rmtree(folder / "data")
-                    write_made_up_data(folder)
-                done = run_program("main.py", "--config", Path("few.yaml").resolve(), cwd=folder)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                accuracies += re.findall(r"Test accuracy: (\S+)", done.stdout)
-            self.assertEqual(accuracies[:1], accuracies[1:])
-            self.assertLess(float(accuracies[0]), 1)
+        shutil.rmtree(self.skeleton / "data")
+        write_made_up_data(self.skeleton)
+        train = "{batch_size: 16, learning_rate: 1, reg: 0.01, epochs: 4, debug: True}"
+        # In training and validation of each epoch, then of the best one, and in the test.
+        softmax = "0.5188 0.5375 0.6062 0.5500 0.6031 0.5500 0.6094 0.5125 0.5500 0.6100"
+        two_layer = "0.0719 0.0750 0.1375 0.1125 0.2219 0.3250 0.5125 0.4625 0.4625 0.5700"
+        models = ("SoftmaxRegression", "TwoLayerNet, hidden_size: 20")
+        for model, accuracies in zip(models, (softmax, two_layer)):
+            config = f"Train: {train}\nModel: {{type: {model}}}"
+            (self.skeleton / "some.yaml").write_text(config)
+            done = run_program("main.py", "--config", "some.yaml", cwd=self.skeleton)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(re.findall(r"accuracy:? (\S+)", done.stdout), accuracies.split())
+        for name in ("loss.png", "accuracy.png"):
+            self.assertTrue((self.skeleton / name).exists(), name)
 
     def test_unfilled(self):
         write_skeleton(self.skeleton)
@@ -177,15 +141,10 @@ class TestSkeleton(InFolder):
         # All but those of MNIST, and of the weights and defaults that are given.
         self.assertEqual(len(found), tests.countTestCases() - 6)
         sentences = {message.strip().splitlines()[-1] for message in found.values()}
-        tasks = [
-            match.groups()
-            for file in self.skeleton.rglob("*.py")
-            for match in re.finditer(
-                r'Error\(\n +"(\S+: complete (\w+) \(handout .*)"', file.read_text()
-            )
-        ]
+        text = "".join(file.read_text() for file in self.skeleton.rglob("*.py"))
+        tasks = re.findall(r'Error\(\n +"(\S+: complete \w+ \(handout .*)"', text)
         self.assertEqual(len(tasks), 14)
-        self.assertEqual(sentences, {f"NotImplementedError: {sentence}" for sentence, _ in tasks})
+        self.assertEqual(sentences, {f"NotImplementedError: {task}" for task in tasks})
 
     def test_no_solution_reaches_a_student(self):
         write_skeleton(self.skeleton)

@@ -59,8 +59,8 @@ class TestGetData(InFolder):
         for name, idx_name, (labels, pixels) in (("train", "train", train), ("test", "t10k", test)):
             self.mirror[f"{idx_name}-labels-idx1-ubyte.gz"] = idx(labels)
             self.mirror[f"{idx_name}-images-idx3-ubyte.gz"] = idx(pixels.reshape(-1, 28, 28))
-            lines = csv_lines(labels, pixels)
-            self.expected[f"mnist_{name}.csv"] = ("\n".join(lines) + "\n").encode()
+            text = "\n".join([*csv_lines(labels, pixels), ""])
+            self.expected[f"mnist_{name}.csv"] = text.encode()
         parts = [array[:20] for array in train], [array[20:] for array in train], test
         pairs = [(np.float32(pixels) / 256, np.int64(labels)) for labels, pixels in parts]
         self.packed = gzip.compress(python2_pickle(pairs))
@@ -131,10 +131,8 @@ class TestGetData(InFolder):
         unpacked = gzip.decompress(images)
         for what, answer in (
             ("missing", urllib.error.HTTPError("", 404, "Not Found", {}, None)),
-            ("cut off in the file", images[: len(images) // 2]),
+            ("cut off", images[: len(images) // 2]),
             ("a web page", b"<!DOCTYPE html>"),
-            ("a value too few", gzip.compress(unpacked[:-1])),
-            ("labels", self.mirror[LABELS]),
             ("another pixel", gzip.compress(unpacked[:-1] + b"\xff")),
         ):
             with self.subTest(what):
@@ -186,15 +184,6 @@ class TestGetData(InFolder):
             self.get_data(first=self.mirror, meanwhile=lambda: old.write_bytes(b"older"))
         files = {train.name: b"my own, too", old.name: b"older"}
         self.assert_folder({**self.expected, **files})
-
-    def test_a_second_other_file_stops_the_program(self):
-        files = {"mnist_test.csv": b"my own", "mnist_test.csv.old": b"older"}
-        for name, content in files.items():
-            (self.folder / name).write_bytes(content)
-        with self.assertRaisesRegex(FileExistsError, r"mnist_test\.csv\.old already exists"):
-            self.get_data(first=self.mirror)
-        self.assertEqual(self.requests, [])
-        self.assert_folder(files)
 
     def test_a_full_disk(self):
         (self.folder / "mnist_train.csv").write_bytes(b"my own")

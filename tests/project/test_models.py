@@ -98,13 +98,9 @@ class TestNetworks(unittest.TestCase):
 
     def test_an_update_does_not_write_to_arrays(self):
         model = TwoLayerNet(4, 3, 5)
-        model.gradients["W1"] = np.ones((4, 5))
-        arrays = [*model.weights.values(), *model.gradients.values()]
-        copies = [array.copy() for array in arrays]
+        for array in (*model.weights.values(), *model.gradients.values()):
+            array.flags.writeable = False
         SGD(0.1, 0.1).update(model)
-        self.assertFalse(np.array_equal(model.weights["W1"], copies[0]))
-        for array, copy in zip(arrays, copies):
-            np.testing.assert_array_equal(array, copy)
 
     def test_a_gradient_of_another_shape_is_refused(self):
         for name, shape in (("W1", (1, 5)), ("b2", (1,))):

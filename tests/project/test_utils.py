@@ -3,7 +3,6 @@
 import contextlib
 import io
 import itertools
-import random
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -107,12 +106,6 @@ class TestBatches(unittest.TestCase):
             self.assertEqual((type(expected), len(batches)), (list, 6))
             for batch, other in zip(batches, expected, strict=True):
                 np.testing.assert_array_equal(batch, other)
-
-    def test_without_a_seed_the_order_follows_the_state_of_random(self):
-        self.addCleanup(random.setstate, random.getstate())
-        random.seed(5)
-        (found,), _ = utils.generate_batched_data(range(30), range(30), shuffle=True)
-        self.assertEqual(found.tolist(), shuffled(30, 5))
 
     def test_floats_are_not_divided_again(self):
         images = np.ones((3, 784))
