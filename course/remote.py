@@ -18,7 +18,7 @@ import socket
 import sys
 import traceback
 import types
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -82,9 +82,8 @@ def serve(wire: socket.socket) -> None:
     home, objects, numbers = Path.cwd(), {}, itertools.count()
 
     def refer(value) -> dict:
-        number = next(numbers)
-        objects[number] = value
-        return {"dict" if isinstance(value, dict) else "object": number}
+        objects[number := next(numbers)] = value
+        return {"object": number}
 
     lines = wire.makefile("rwb")
     for line in lines:
@@ -99,8 +98,10 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
         for number in forgotten:
             del objects[number]
         os.chdir(make_folder(home / folder, files) if folder else home)
-        resolve = {"object": objects.__getitem__, "name": pkgutil.resolve_name}
+        resolve = {"object": objects.__getitem__}
         function, arguments, options = decode([function, sent, options], resolve)
+        if type(function) is str:
+            function = pkgutil.resolve_name(function)
         result = function(*arguments, **dict(options))
         # A test may ask whether its lists and arrays have been changed: then they go back.
         plain = [type(old) is list or (type(old) is dict and "array" in old) for old in sent]
@@ -113,25 +114,22 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
 
 
 def make_folder(folder: Path, files: dict[str, str]) -> Path:
-    """Make the folder that a test works in, unless it is there, with the files of the test."""
+    """Make the folder that a test works in, with the files of the test, unless they are there."""
+    folder.mkdir(exist_ok=True)
     for name, content in files.items():
         if not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(base64.b64decode(content))
-    folder.mkdir(exist_ok=True)
     return folder
 
 
 def explain(error: BaseException, home: Path) -> str:
     """Return an error in one line, with the line of the submission that it comes from."""
-    frames = traceback.walk_tb(error.__traceback__)
-    places = [(frame.f_code.co_filename, line) for frame, line in frames]
-    if isinstance(error, SyntaxError):
-        places.append((error.filename or "", error.lineno))
-    inside = [(file, line) for file, line in places if file.startswith(f"{home}/")]
-    text = traceback.format_exception_only(error)[-1].strip()
-    for file, line in inside[-1:]:
-        text = f"{os.path.relpath(file, home)}, line {line}: {text}"
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
+        file = frame.f_code.co_filename
+        if file.startswith(f"{home}/"):
+            return f"{os.path.relpath(file, home)}, line {line}: {text}"
     return text
 
 
@@ -184,16 +182,15 @@ def ask(function, *arguments, keep: bool = False, options=()):
     """
     folder = Path.cwd()
     place = ["", {}] if folder == home else [folder.name, read_files(folder)]
-    target = {"name": function} if type(function) is str else function
-    request = [*place, forgotten.copy(), keep, target, list(arguments), list(options)]
+    call = encode([function, [*arguments], [*options]], lambda value: {"object": value._number})
+    request = json.dumps([*place, forgotten, keep, *call]).encode()
     forgotten.clear()
-    sent = json.dumps(encode(request, _refer)).encode()
     try:
-        lines.write(sent + b"\n")
+        lines.write(request + b"\n")
         lines.flush()
         reply = json.loads(lines.readline(LONGEST))
         if type(reply) is not str:
-            result, changed, files = decode(reply[:2], _RESOLVE) + reply[2:]
+            result, changed, files = decode(reply[:2], {"object": Remote}) + reply[2:]
             for argument, now in zip(arguments, changed):
                 if now is not None:
                     argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
@@ -206,10 +203,6 @@ def ask(function, *arguments, keep: bool = False, options=()):
 
 NO_REPLY = "no reply: the submission crashed, exited, or returned more than 64 MB"
 forgotten: list[int] = []  # numbers of objects that the tests no longer hold
-
-
-def _refer(value) -> dict:
-    return {"object": value._number} if isinstance(value, Remote) else value
 
 
 def _save(files: dict[str, str]) -> None:
@@ -231,6 +224,15 @@ class Remote:
     def __setattr__(self, name: str, value):
         ask("builtins:setattr", self, name, value)
 
+    def __getitem__(self, key):
+        return ask("operator:getitem", self, key)
+
+    def __setitem__(self, key, value):
+        ask("operator:setitem", self, key, value)
+
+    def __iter__(self):
+        return iter(ask("builtins:list", self))
+
     def __call__(self, *arguments, **options):
         return ask(self, *arguments, options=options.items())
 
@@ -240,29 +242,6 @@ class Remote:
     def __del__(self):
         forgotten.append(self._number)
 
-
-class RemoteDict(Remote, MutableMapping):
-    """A dictionary of the submission's."""
-
-    def __iter__(self):
-        return iter(ask("builtins:list", self))
-
-    def __len__(self):
-        return len(ask("builtins:list", self))
-
-    def __getitem__(self, key):
-        if key not in list(self):
-            raise KeyError(key)
-        return ask("operator:getitem", self, key)
-
-    def __setitem__(self, key, value):
-        ask("operator:setitem", self, key, value)
-
-    def __delitem__(self, key):
-        ask("operator:delitem", self, key)
-
-
-_RESOLVE = {"object": Remote, "dict": RemoteDict}
 
 if __name__ == "__main__":
     descriptor, seconds, megabytes = map(int, sys.argv[1:])

@@ -10,14 +10,11 @@ default configs.
 
 import ast
 import functools
-import io
 import json
 import os
-import re
 import socket
 import sys
 import unittest
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,11 +72,10 @@ def run(tests: list[str], seed: int, seconds: int, load_only: bool = False) -> l
         suite.run(result)
     except RuntimeError as error:  # a module that the tests import
         result.messages.append(str(error)[:1000])
-    return result.messages if result.testsRun else [*result.messages, "no test was run"]
+    return result.messages[:20] if result.testsRun else [*result.messages, "no test was run"]
 
 
 def exists(name: str) -> bool:
-    """Tell whether there is such a test."""
     loader = unittest.TestLoader()
     return bool(loader.loadTestsFromName(name).countTestCases()) and not loader.errors
 
@@ -114,17 +110,13 @@ class TestRules(unittest.TestCase):
 
 def parse(file: Path) -> ast.Module:
     """Return a file's syntax tree, or raise an error that says in which line it has none."""
-    content = file.read_bytes() if file.exists() else b""
-    name = file.as_posix().removeprefix("submission/")
     try:
-        return ast.parse(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        message = f"{name}, line 1: the file is not UTF-8; save it as UTF-8"
-    except SyntaxError as error:
-        message = f"{name}, line {error.lineno or 1}: {error.msg}: {(error.text or '').strip()}"
-    except ValueError as error:
-        message = f"{name}, line 1: {error}"
-    raise RuntimeError(message[:300])
+        return ast.parse(file.read_bytes() if file.exists() else b"")
+    except (SyntaxError, ValueError) as error:  # such as UTF-16
+        line, text = (getattr(error, name, None) for name in ("lineno", "text"))
+        name = file.as_posix().removeprefix("submission/")
+        message = f"{name}, line {line or 1}: {error.args[0]}: {(text or '').strip()}"
+        raise RuntimeError(message[:300]) from None
 
 
 def pairs() -> Iterator[tuple[str, ast.Module, ast.Module]]:
@@ -145,23 +137,12 @@ def definitions(tree: ast.Module, tasks_only: bool = False) -> dict[str, str]:
             if isinstance(node, ast.FunctionDef):
                 if tasks_only and "(handout " not in (ast.get_docstring(node) or ""):
                     continue
+                for argument in ast.walk(node.args):
+                    vars(argument).pop("annotation", None)
                 prefix = "" if place is tree else f"{place.name}."
-                found[prefix + node.name] = ast.unparse(Plain().visit(node.args))
+                # 28 * 28 may be written as 784.
+                found[prefix + node.name] = ast.unparse(node.args).replace("28 * 28", "784")
     return found
-
-
-class Plain(ast.NodeTransformer):
-    """Arguments without annotations, and a product of two whole numbers as its value."""
-
-    def visit_arg(self, node):
-        return ast.arg(node.arg)
-
-    def visit_BinOp(self, node):
-        if isinstance(node.op, ast.Mult):
-            factors = [getattr(side, "value", None) for side in (node.left, node.right)]
-            if all(type(factor) is int and factor < 10**6 for factor in factors):
-                return ast.Constant(factors[0] * factors[1])
-        return node
 
 
 def imports(tree: ast.Module) -> set[str]:
@@ -182,38 +163,18 @@ class TestFigures(InFolder):
     longMessage = False
 
     def test_a_picture_is_saved(self):
-        """Any picture that shows something will do: the handout asks for a plot that makes sense."""
+        """The handout asks for a plot that makes sense; TestCurves looks at what it shows."""
         ask("utils:plot_curves", [2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.5, 0.7, 0.6])
         files = sorted(path for path in Path().iterdir() if path.is_file())
         found = ", ".join(path.name for path in files) or "no file"
-        message = f"plot_curves saves no picture that shows anything; found {found}"
-        self.assertTrue(any(shows_something(path.read_bytes()) for path in files), message)
+        message = f"plot_curves saves no picture; found {found}"
+        self.assertTrue(any(is_picture(path.read_bytes()) for path in files), message)
 
 
-def shows_something(content: bytes) -> bool:
-    """Tell whether this is a PNG, a JPEG, a PDF or an SVG file with more than a background."""
-    if content.startswith(b"%PDF"):
-        streams = re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)
-        return sum(inflate(stream).count(b" l\n") for stream in streams) > 3  # lines of a path
-    if b"<svg" in content[:2000]:
-        return content.count(b"<path") > 1
-    from PIL import Image  # which Matplotlib needs
-
-    try:
-        image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
-        return image.width * image.height < 10**8 and any(
-            low < high for low, high in image.convert("RGBA").getextrema()
-        )
-    except (OSError, ValueError, SyntaxError):
-        return False
-
-
-def inflate(stream: bytes) -> bytes:
-    """Decompress a stream of a PDF, up to 10 MB; return nothing if it is of another kind."""
-    try:
-        return zlib.decompressobj().decompress(stream, 10**7)
-    except zlib.error:
-        return b""
+def is_picture(content: bytes) -> bool:
+    """Tell whether this begins like a PNG, a JPEG, a PDF or an SVG file, and is no mere beginning."""
+    known = content.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"%PDF-"))
+    return len(content) > 500 and (known or b"<svg" in content[:2000])
 
 
 # The default configs
