@@ -63,13 +63,17 @@ def data_folder() -> Path:
 
 def run_grade(arguments: argparse.Namespace) -> None:
     """Grade one submission and print a table, or a class; progress goes to standard error."""
-    from course.grader import ready, table  # needs Linux or macOS
+    from course import processes  # needs Linux or macOS
+    from course.grader import Grader, table
     from course.roster import grade_class, write
+    from course.rubric import read_rubric
 
     def log(line: str) -> None:
         print(f"course: {line}", file=sys.stderr)
 
-    def save(results: dict) -> None:
+    def report(results: dict, title: str) -> None:
+        if title:
+            log(title)
         if arguments.json:
             write(arguments.json, json.dumps(results, indent=1))
 
@@ -78,12 +82,15 @@ def run_grade(arguments: argparse.Namespace) -> None:
     for path in arguments.paths:
         path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with ready(HERE / "rubric.yaml", data_folder(), log=log) as grader:
+    rubric = read_rubric(HERE / "rubric.yaml")
+    with processes.workplace(data_folder(), isolate=True) as place:
+        grader = Grader(rubric, place)
+        log(grader.try_out())
         if arguments.csv:
             options = (arguments.csv, arguments.feedback, arguments.jobs)
             grade_class(grader, arguments.paths, *options, log)
         else:
-            print(table(grader.grade(arguments.paths[0], save, log)))
+            print(table(grader.grade(arguments.paths[0], report)))
 
 
 if __name__ == "__main__":

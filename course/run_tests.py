@@ -43,19 +43,19 @@ class Messages(unittest.TestResult):
             self.addFailure(test, error)
 
 
-def main(descriptor: str) -> None:
+def main(descriptor: str, load_only: str = "") -> None:
     results = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but results reaches the grader
     remote.limit(seconds=1000, megabytes=2000)
     remote.connect(socket.socket(fileno=int(descriptor)))
     for item in json.loads(Path("items.json").read_text()):
-        messages = run(**item)
+        messages = run(*item, load_only)
         print(json.dumps(messages), file=results, flush=True)
         if messages:
             break
 
 
-def run(tests: list[str], seed: int, seconds: int, load_only: bool = False) -> list[str]:
+def run(tests: list[str], seed: int, seconds: int, load_only: str = "") -> list[str]:
     """Return the messages of the tests that fail; with `load_only`, those that do not exist."""
     if os.environ.get("TEST_SEED") != str(seed):
         os.environ["TEST_SEED"] = str(seed)  # which they read when they are imported

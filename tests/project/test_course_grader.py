@@ -343,11 +343,15 @@ class TestGrader(InFolder):
     def test_unreadable(self):
         Path("submission.zip").write_text("no zip")
         saved = []
+
+        def save(results, title):
+            saved.append(results)
+
         score, outputs = self.grade(
-            "2.1 c", rules=["printed"], submission=Path("submission.zip"), save=saved.append
+            "2.1 c", rules=["printed"], submission=Path("submission.zip"), report=save
         )
         self.assertEqual(score, 0)
-        self.assertEqual([test["output"] for test in saved[0]["tests"]], ["not run"] * 2)
+        self.assertEqual([test["output"] for test in saved[0]["tests"]], [""] * 2)
         self.assertEqual({*outputs.values()}, {""})
         reason = "the submission cannot be read: File is not a zip file"
         self.assertEqual(saved[-1]["output"], reason)
@@ -464,14 +468,14 @@ class TestReading(InFolder):
             ("private_seed: 7643\n", "", "'private_seed' is missing"),
             ("public: 3", "public: three", "load_mnist_trainval, split: points: found 'three'"),
             ("7643", "", "a seed is empty"),
-            ("public: 3\n    private: 3", "publik: 3", "public or private is missing"),
+            ("public: 3\n    private: 3", "publik: 3", "argument 'publik'"),
             ("printing: true", "cost: 1", "cost stands twice"),
             ("printing: true", "tests: []", "nothing is printed: expected either"),
             ("public: 3", "public: -3", "points: found -3"),
-            ("public: 3", "pubic: 3", "unknown key pubic"),
+            ("public: 3", "pubic: 3", "argument 'pubic'"),
             ("public: 3", "public: 3\n    public: 4", "public stands twice"),
             ("cost: all", "cost: most", "cost: found 'most'"),
-            ("seconds: 420", "seconds: 420\nminutes: 7", "the rubric: unknown key minutes"),
+            ("seconds: 420", "seconds: 420\nminutes: 7", "argument 'minutes'"),
             ("rules:", "rules: [", "rubric.yaml: while parsing"),
         ):
             with self.subTest(message):
