@@ -50,8 +50,8 @@ def encode(value, refer: Callable):
     return refer(value)
 
 
-def decode(value, resolve: dict[str, Callable]):
-    """Turn it back; `resolve` holds functions for what `refer` has made."""
+def decode(value, resolve: Callable):
+    """Turn it back; `resolve` does so for what `refer` has made."""
     if type(value) is list:
         return [decode(entry, resolve) for entry in value]
     if type(value) is not dict:
@@ -63,7 +63,7 @@ def decode(value, resolve: dict[str, Callable]):
         dtype, shape, content = content
         array = np.frombuffer(base64.b64decode(content), dtype).reshape(shape)
         return array.copy()[()]  # a NumPy scalar if the shape is ()
-    return resolve[kind](content)
+    return resolve(content)
 
 
 def read_files(folder: Path, skip=()) -> dict[str, str]:
@@ -72,6 +72,15 @@ def read_files(folder: Path, skip=()) -> dict[str, str]:
     named = ((path.relative_to(folder).as_posix(), path) for path in files)
     new = itertools.islice((pair for pair in named if pair[0] not in skip), 20)
     return {name: base64.b64encode(path.read_bytes()).decode() for name, path in new}
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files that are not there yet, under names that lead nowhere else."""
+    for name, content in files.items():
+        file = folder / re.sub(r"^/|\.\.|[^\w./-]", "_", name)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(base64.b64decode(content))
 
 
 # The submission's end
@@ -97,9 +106,10 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
     try:
         for number in forgotten:
             del objects[number]
-        os.chdir(make_folder(home / folder, files) if folder else home)
-        resolve = {"object": objects.__getitem__}
-        function, arguments, options = decode([function, sent, options], resolve)
+        (home / folder).mkdir(exist_ok=True)
+        write_files(home / folder, files)
+        os.chdir(home / folder)
+        function, arguments, options = decode([function, sent, options], objects.__getitem__)
         if type(function) is str:
             function = pkgutil.resolve_name(function)
         result = function(*arguments, **dict(options))
@@ -111,16 +121,6 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
         return [refer(result) if keep else encode(result, refer), changed, new_files]
     except BaseException as error:  # noqa: BLE001 (SystemExit, too)
         return explain(error, home)
-
-
-def make_folder(folder: Path, files: dict[str, str]) -> Path:
-    """Make the folder that a test works in, with the files of the test, unless they are there."""
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(base64.b64decode(content))
-    return folder
 
 
 def explain(error: BaseException, home: Path) -> str:
@@ -190,11 +190,12 @@ def ask(function, *arguments, keep: bool = False, options=()):
         lines.flush()
         reply = json.loads(lines.readline(LONGEST))
         if type(reply) is not str:
-            result, changed, files = decode(reply[:2], {"object": Remote}) + reply[2:]
+            result, changed, files = decode(reply[:2], Remote) + reply[2:]
             for argument, now in zip(arguments, changed):
                 if now is not None:
                     argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
-            _save(files)
+            if folder != home:  # from where the tests import
+                write_files(folder, files)
             return result
     except Exception as error:
         raise RuntimeError(NO_REPLY) from error
@@ -203,14 +204,6 @@ def ask(function, *arguments, keep: bool = False, options=()):
 
 NO_REPLY = "no reply: the submission crashed, exited, or returned more than 64 MB"
 forgotten: list[int] = []  # numbers of objects that the tests no longer hold
-
-
-def _save(files: dict[str, str]) -> None:
-    """Write files into the working folder, under names that lead nowhere else."""
-    for name, content in files.items():
-        safe = re.sub(r"[^\w.-]", "_", name)[-60:].lstrip(".")
-        with suppress(FileExistsError), open(safe, "xb") as file:
-            file.write(base64.b64decode(content))
 
 
 class Remote:

@@ -165,7 +165,7 @@ class TestFigures(InFolder):
     def test_a_picture_is_saved(self):
         """The handout asks for a plot that makes sense; TestCurves looks at what it shows."""
         ask("utils:plot_curves", [2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.5, 0.7, 0.6])
-        files = sorted(path for path in Path().iterdir() if path.is_file())
+        files = sorted(path for path in Path().rglob("*") if path.is_file())
         found = ", ".join(path.name for path in files) or "no file"
         message = f"plot_curves saves no picture; found {found}"
         self.assertTrue(any(is_picture(path.read_bytes()) for path in files), message)

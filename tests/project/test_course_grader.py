@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -487,6 +488,19 @@ class TestReading(InFolder):
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
             self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 2)
 
+    def test_no_file_comes_where_the_tests_import_from(self):
+        ours, theirs = socket.socketpair()
+        with ours, theirs, mock.patch.dict(sys.modules):
+            theirs.sendall(b'[7, [], {"PIL.py": "", "../a": ""}]\n' * 2)
+            remote.connect(ours)
+            self.assertEqual(remote.ask("utils:train"), 7)
+            self.assertEqual([*Path().iterdir()], [])
+            Path("inside").mkdir()
+            os.chdir("inside")
+            remote.ask("utils:train")
+            self.assertEqual([*Path("..").iterdir()], [Path("../inside")])
+            remote.lines.close()
+
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
         ragged = np.empty(2, object)
@@ -498,7 +512,7 @@ class TestReading(InFolder):
             (np.ma.array([1, 2]), np.array([1, 2])),
         ):
             line = json.dumps(remote.encode(value, repr))
-            np.testing.assert_equal(remote.decode(json.loads(line), {}), expected)
+            np.testing.assert_equal(remote.decode(json.loads(line), None), expected)
 
 
 @unittest.skipIf(os.name == "nt", "the grader needs Linux or macOS")
