@@ -185,7 +185,7 @@ def start(
             os.chown(path, user, user, follow_symlinks=False)
     environment = {
         **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
-        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "agg",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
