@@ -1,11 +1,11 @@
 """Grade submissions by `rubric.yaml`.
 
 The submission runs in one process and the tests in another, which never imports it: they exchange
-plain data only (`remote.py`), and values are compared where the submission cannot reach. Checks run
-one after the other in the same two processes until one fails; a check has failed only if it does so
-in new processes. Whatever a submission does to its own process can lose a check, not win it. That
-process is limited in CPU time, in memory, in the size of a file and in open files, and can start no
-other; when all its files together pass 200 MB, it is ended within a fraction of a second.
+plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
+submission does to its own process can lose a check, not win it. Checks run one after the other in the
+same two processes until one fails; it has failed only if it does so in new ones, too. The
+submission's process is limited in CPU time, memory, and the size and number of its files, and can
+start no other.
 
 As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -51,9 +51,7 @@ class Grader(NamedTuple):
     place: Path
     isolate: bool = True
 
-    def grade(
-        self, submission: Path, report: Callable[[dict, str], None] = lambda results, title: None
-    ) -> dict:
+    def grade(self, submission: Path, report: Callable = lambda results, title: None) -> dict:
         """Grade a submission; return the results in Gradescope's form.
 
         `report` gets the results so far at the start, after each check, with its title, and at the
@@ -80,8 +78,7 @@ class Grader(NamedTuple):
     def try_out(self) -> str:
         """Run the skeleton, to tell a broken set-up or rubric from a student's broken code.
 
-        Return a line that says how safe it is to grade here. Raises a ValueError if something is
-        broken.
+        Return a line that says how safe it is to grade here, or raise a ValueError.
         """
         items = self.rubric.rules + self.rubric.checks
         names = sorted({test for item in items for test in item.tests})
@@ -92,19 +89,20 @@ class Grader(NamedTuple):
                 [(messages, _)] = run([RubricItem("", "", names, seconds=60)], "load_only")
             except OSError as error:
                 messages = [str(error)]
-            if messages and (messages[0].startswith("there is no test") or users[1] is None):
-                raise ValueError(messages[0])
-            if messages:
-                raise ValueError(
-                    f"root cannot run students' code as another user: {messages[0][-200:]}; let "
-                    f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
-                    "Python in root's home: use /usr/bin/python3), or do not grade as root"
-                )
-            if users[1] is None:
-                return "submissions run with your rights: see the top of course/grader.py"
-            if not processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])[0]:
-                return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
-            return "submissions run as other users, who cannot read this project"
+            reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
+        if messages and (messages[0].startswith("there is no such test") or users[1] is None):
+            raise ValueError(messages[0])
+        if messages:
+            raise ValueError(
+                f"root cannot run students' code as another user: {messages[0][-200:]}; let "
+                f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
+                "Python in root's home: use /usr/bin/python3), or do not grade as root"
+            )
+        if users[1] is None:
+            return "submissions run with your rights: see the top of course/grader.py"
+        if reads == 0:
+            return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
+        return "submissions run as other users, who cannot read this project"
 
 
 def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
