@@ -140,9 +140,8 @@ class Run(NamedTuple):
         started = []
         try:
             self.lay_out(tests, submission, items[0].mnist)
-            (tests / "items.json").write_text(
-                json.dumps([[item.tests, item.seed, item.seconds] for item in items])
-            )
+            requests = [[item.tests, item.seed, item.seconds] for item in items]
+            (tests / "items.json").write_text(json.dumps(requests))
             folder.chmod(0o711)
             seconds = 10 + sum(item.seconds for item in items)
             megabytes = max(item.megabytes for item in items)
