@@ -2,8 +2,8 @@
 
     python -m course.run_tests DESCRIPTOR
 
-items.json says which tests, and submission/ holds a copy of the submission. For each item the
-messages of the tests that fail are printed as a line of JSON; the first that fails ends the run.
+Each line of standard input names tests, a seed and seconds in JSON; the messages of those that fail
+are printed as a line of JSON. submission/ holds a copy of the submission.
 Beside the tests of the five parts there are those of the handout's rules, of the figures and of the
 default configs.
 """
@@ -48,11 +48,8 @@ def main(descriptor: str, load_only: str = "") -> None:
     os.dup2(2, 1)  # nothing but results reaches the grader
     remote.limit(seconds=1000, megabytes=2000)
     remote.connect(socket.socket(fileno=int(descriptor)))
-    for item in json.loads(Path("items.json").read_text()):
-        messages = run(*item, load_only)
-        print(json.dumps(messages), file=results, flush=True)
-        if messages:
-            break
+    for line in sys.stdin:
+        print(json.dumps(run(*json.loads(line), load_only)), file=results, flush=True)
 
 
 def run(tests: list[str], seed: int, seconds: int, load_only: str = "") -> list[str]:
@@ -110,8 +107,8 @@ def parse(file: Path) -> ast.Module:
     except (SyntaxError, ValueError) as error:  # such as UTF-16
         line, text = (getattr(error, name, None) for name in ("lineno", "text"))
         name = file.as_posix().removeprefix("submission/")
-        message = f"{name}, line {line or 1}: {error.args[0]}: {(text or '').strip()}"
-        raise RuntimeError(message[:300]) from None
+        message = f"{name}, line {line or 1}: {error.args[0]}: {text or 'save it as UTF-8'}"
+        raise RuntimeError(message.strip()[:300]) from None
 
 
 def pairs() -> Iterator[tuple[str, ast.Module, ast.Module]]:

@@ -79,7 +79,7 @@ def softmax(self, scores):
     done = [*{*os.environ} - {*known.split()}]
     for function, places in (
         (lambda top: open(top + "/new", "w"), ("../..", "../tests", "../../project", "../../data")),
-        (open, ("../tests/items.json", "../../project/course/rubric.yaml")),
+        (open, ("../tests/submission/utils.py", "../../project/course/rubric.yaml")),
         (os.listdir, ("..", "../..", "../tests")),
         (lambda number: os.kill(int(number), 0), others),
     ):
@@ -222,12 +222,12 @@ class TestGrader(InFolder):
         for statement, expected, message in (
             ("print('here')", 0, "printed in 2.1 a ReLU: here"),
             ("import os; print(1, flush=True); os.ftruncate(1, 0)", 0, "printed in 2.1 a ReLU: 1"),
-            ("import sys; print('a warning', file=sys.stderr)", 2, ""),
-            ("print('Loading training data...')", 2, ""),
+            ("import sys; print('a warning', file=sys.stderr)", 6, ""),
+            ("print('Loading training data...')", 6, ""),
         ):
             with self.subTest(statement):
                 self.change("models/_base_network.py", function.format(statement))
-                score, outputs = self.grade("2.1 a ReLU", rules=["printed"])
+                score, outputs = self.grade("2.1 a", rules=["printed"])
                 self.assertEqual(score, expected)
                 self.assertEqual(outputs["nothing is printed (-all)"], message)
 
