@@ -97,8 +97,8 @@ def workplace(data: Path, isolate: bool) -> Iterator[Path]:
     shared, project, fonts = place / "data", place / "project", place / "fonts"
     try:
         for name in ("configs", "course", "tests"):
-            hidden = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, project / name, ignore=hidden)
+            caches = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, project / name, ignore=caches)
         (project / "data").symlink_to(shared)
         for folder, files in (
             (shared, [data / "mnist_train.csv", data / "mnist_test.csv"]),
@@ -108,7 +108,7 @@ def workplace(data: Path, isolate: bool) -> Iterator[Path]:
             folder.mkdir(exist_ok=True)
             for file in files:
                 shutil.copyfile(file, folder / file.name)
-        quietly("chmod", "-R", "u=rwX,go=rX", shared)
+        quietly("chmod", "-R", "a=rX", shared)
         quietly("chmod", "700", project, fonts)
         place.chmod(0o711 if isolate else 0o700)
         yield place
@@ -256,5 +256,5 @@ def uses_too_much(folder: Path, user: int | None) -> bool:
     places = [folder] if user is None else [folder, *OPEN_TO_ALL, "-xdev", "-user", user]
     status, sizes = quietly("find", *places, "-printf", "%k\n", user=user)
     kilobytes = [int(size) for size in sizes.split() if size.isdigit()]
-    was_killed = status < 0  # by the submission
-    return was_killed or len(kilobytes) > MOST_FILES or sum(kilobytes) > MOST_KILOBYTES
+    # A negative status: the submission has killed `find`.
+    return status < 0 or len(kilobytes) > MOST_FILES or sum(kilobytes) > MOST_KILOBYTES
