@@ -97,13 +97,13 @@ def check_types(item: RubricItem | Rubric) -> None:
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice."""
+    """Refuses a key that stands twice, as `ConfigLoader` in main.py, which Gradescope has not."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ValueError(f"{key} stands twice, from line {node.start_mark.line + 1} on")
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} stands twice", key.start_mark)
         return super().construct_mapping(node, deep)
 
 
