@@ -17,13 +17,8 @@ def main() -> int:
     skeleton = commands.add_parser("skeleton", help="write the students' skeleton")
     skeleton.add_argument("path", metavar="DIR", type=Path, help="a folder that does not exist")
     grade = commands.add_parser("grade", help="grade by course/rubric.yaml")
-    grade.add_argument(
-        "paths",
-        metavar="SUBMISSION",
-        type=Path,
-        nargs="+",
-        help="a zip or a folder; with --csv also a folder of them",
-    )
+    one = "a zip or a folder; with --csv also a folder of them"
+    grade.add_argument("paths", metavar="SUBMISSION", type=Path, nargs="+", help=one)
     grade.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
     grade.add_argument("--csv", metavar="FILE", type=Path, help="grade a class: a row for each")
     grade.add_argument("--feedback", metavar="DIR", type=Path, help="a text for each, with --csv")
@@ -32,44 +27,49 @@ def main() -> int:
     autograder.add_argument("path", metavar="FILE.zip", type=Path)
     arguments = parser.parse_args()
     try:
-        if arguments.command == "skeleton":
-            write_skeleton(arguments.path)
-            print(f"{arguments.path}: start with README.md")
-        elif arguments.command == "grade":
-            run_grade(arguments)
-        else:
-            from course.grader import check_points, write_autograder
-
-            check_points(HERE / "rubric.yaml", data_folder())
-            write_autograder(arguments.path)
-            print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
-    except OSError as error:
-        print(f"course: {error.filename or ''}: {error.strerror}", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(f"course: {error}", file=sys.stderr)
+        run(arguments)
+    except (OSError, ValueError) as error:
+        is_file = isinstance(error, OSError)
+        log(f"{error.filename or ''}: {error.strerror}" if is_file else str(error))
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def data_folder() -> Path:
-    """Return the folder of MNIST, or raise an error that says how to make it."""
-    if not (ROOT / "data" / "mnist_test.csv").exists():
+def log(line: str) -> None:
+    print(f"course: {line}", file=sys.stderr)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run a command; progress goes to standard error."""
+    if arguments.command == "skeleton":
+        write_skeleton(arguments.path)
+        print(f"{arguments.path}: start with README.md")
+        return
+    data = ROOT / "data"
+    if not (data / "mnist_test.csv").exists():
         raise ValueError("data/mnist_test.csv is missing; make it with: sh data/get_data.sh")
-    return ROOT / "data"
+    if arguments.command == "grade":
+        run_grade(arguments, data)
+    else:
+        from course.grader import check_points, write_autograder
+
+        check_points(HERE / "rubric.yaml", data)
+        write_autograder(arguments.path)
+        print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
 
 
-def run_grade(arguments: argparse.Namespace) -> None:
-    """Grade one submission and print a table, or a class; progress goes to standard error."""
-    from course.grader import ready, table  # needs Linux or macOS
+def run_grade(arguments: argparse.Namespace, data: Path) -> None:
+    """Grade one submission and print a table, or a class."""
+    from course import processes  # needs Linux or macOS
+    from course.grader import Grader, table
     from course.roster import grade_class, write
+    from course.rubric import read_rubric
 
-    def log(line: str) -> None:
-        print(f"course: {line}", file=sys.stderr)
-
-    def save(results: dict) -> None:
+    def report(results: dict, title: str) -> None:
+        if title:
+            log(title)
         if arguments.json:
             write(arguments.json, json.dumps(results, indent=1))
 
@@ -78,12 +78,15 @@ def run_grade(arguments: argparse.Namespace) -> None:
     for path in arguments.paths:
         path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with ready(HERE / "rubric.yaml", data_folder(), log=log) as grader:
+    rubric = read_rubric(HERE / "rubric.yaml")
+    with processes.workplace(data, isolate=True) as place:
+        grader = Grader(rubric, place)
+        log(grader.try_out())
         if arguments.csv:
-            options = (arguments.csv, arguments.feedback, arguments.jobs)
+            options = arguments.csv, arguments.feedback, arguments.jobs
             grade_class(grader, arguments.paths, *options, log)
         else:
-            print(table(grader.grade(arguments.paths[0], save, log)))
+            print(table(grader.grade(arguments.paths[0], report)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Grade submissions by `rubric.yaml`.
 
 The submission runs in one process and the tests in another, which never imports it: they exchange
-plain data only (`remote.py`), and values are compared where the submission cannot reach. Checks run
-one after the other in the same two processes until one fails; a check has failed only if it does so
-in new processes. Whatever a submission does to its own process can lose a check, not win it. That
-process is limited in CPU time, in memory, in the size of a file and in open files, and can start no
-other; when all its files together pass 200 MB, it is ended within a fraction of a second.
+plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
+submission does to its own process can lose a check, not win it. Checks run one after the other in the
+same two processes until one fails; it has failed only if it does so in new ones, too. The
+submission's process is limited in CPU time, memory, and the size and number of its files, and can
+start no other.
 
 As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -23,21 +23,22 @@ the grader refuses. NOT prevented:
 """
 
 import copy
+import itertools
 import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from course import HERE, SHARED, processes, without_solutions, write_solution
-from course.rubric import NOT_RUN, Rubric, RubricItem, read_rubric
+from course.rubric import Rubric, RubricItem, read_rubric
 from course.submissions import read_submission
 from tests import ROOT
 
 PRIVATE_COUNT = "The score counts private checks, too; their results are not shown."
+STOPPED = "The grader was stopped; what has no result was not run."
 
 
 class Grader(NamedTuple):
@@ -50,96 +51,58 @@ class Grader(NamedTuple):
     place: Path
     isolate: bool = True
 
-    def grade(
-        self,
-        submission: Path,
-        save: Callable[[dict], None] = lambda results: None,
-        log: Callable[[str], None] = lambda line: None,
-    ) -> dict:
+    def grade(self, submission: Path, report: Callable = lambda results, title: None) -> dict:
         """Grade a submission; return the results in Gradescope's form.
 
-        `save` gets them before the first check and after each, so that they are complete whenever
-        the grader is stopped; `log` gets the title of each check that has ended.
+        `report` gets the results so far at the start, after each check, with its title, and at the
+        end: a grader that is stopped leaves results.
         """
-        started = time.monotonic()
-        rubric = copy.deepcopy(self.rubric)
-        items = rubric.rules + rubric.checks
-        note = PRIVATE_COUNT
-
-        def results() -> dict:
-            return {
-                "score": rubric.score(),
-                "output": note,
-                "visibility": "visible",
-                "stdout_visibility": "hidden",
-                "execution_time": round(time.monotonic() - started),
-                "tests": [item.result() for item in items],
-            }
-
-        save(results())
+        deadline = time.monotonic() + self.rubric.seconds
+        rubric, note = copy.deepcopy(self.rubric), PRIVATE_COUNT
+        report(rubric.results(STOPPED), "")
         try:
             files, groups = read_submission(submission), in_groups(rubric)
         except ValueError as error:
             files, groups, note = {}, [], str(error)
         with processes.two_users(self.isolate) as users:
-            run = processes.Run(files, self.place, users, started + rubric.seconds)
+            run = processes.Run(files, self.place, users, deadline)
             for item, messages, printed in run_groups(groups, run):
                 item.passed, item.message = not messages, "\n".join(messages)
                 watch_printing(rubric, item, printed)
-                log(item.title())
-                save(results())
+                report(rubric.results(STOPPED), item.title())
                 if messages and item.cost == "all":
                     break
-        for item in items:
-            item.message = item.message.removeprefix(NOT_RUN)  # the reason is told once
-        save(results())
-        return results()
+        report(rubric.results(note), "")
+        return rubric.results(note)
 
     def try_out(self) -> str:
         """Run the skeleton, to tell a broken set-up or rubric from a student's broken code.
 
-        Return a line that says how safe it is to grade here.
-
-        Raises
-        ------
-        ValueError
-            If something is broken.
+        Return a line that says how safe it is to grade here, or raise a ValueError.
         """
         items = self.rubric.rules + self.rubric.checks
         names = sorted({test for item in items for test in item.tests})
-        trial = {"tests": names, "seed": 0, "seconds": 60, "load_only": True}
         files = read_submission(HERE / "skeleton")
         with processes.two_users(self.isolate) as users:
             run = processes.Run(files, self.place, users, time.monotonic() + 120)
             try:
-                [(messages, _)] = run([trial])
+                [(messages, _)] = run([RubricItem("", "", names, seconds=60)], "load_only")
             except OSError as error:
                 messages = [str(error)]
-            if messages and (messages[0].startswith("there is no test") or users[1] is None):
-                raise ValueError(messages[0])
-            if messages:
-                raise ValueError(
-                    f"root cannot run students' code as another user: {messages[0][-200:]}; let "
-                    f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
-                    "Python in root's home: use /usr/bin/python3), or do not grade as root"
-                )
-            if users[1] is None:
-                return "submissions run with your rights: see the top of course/grader.py"
-            if not processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])[0]:
-                return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
-            return "submissions run as other users, who cannot read this project"
-
-
-@contextmanager
-def ready(
-    rubric: Path, data: Path, isolate: bool = True, log: Callable[[str], None] = lambda line: None
-) -> Iterator[Grader]:
-    """Make a grader, try it out, and clean up at the end."""
-    content = read_rubric(rubric)
-    with processes.workplace(data, isolate) as place:
-        grader = Grader(content, place, isolate)
-        log(grader.try_out())
-        yield grader
+            reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
+        if messages and (messages[0].startswith("there is no such test") or users[1] is None):
+            raise ValueError(messages[0])
+        if messages:
+            raise ValueError(
+                f"root cannot run students' code as another user: {messages[0][-200:]}; let "
+                f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
+                "Python in root's home: use /usr/bin/python3), or do not grade as root"
+            )
+        if users[1] is None:
+            return "submissions run with your rights: see the top of course/grader.py"
+        if reads == 0:
+            return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
+        return "submissions run as other users, who cannot read this project"
 
 
 def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
@@ -147,11 +110,14 @@ def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
 
     No visible check runs after a private one, whose data it could show.
     """
+
+    def kind(item: RubricItem) -> tuple:
+        return item.private, item.mnist
+
     for rule in rubric.rules:
         rule.passed = rule.printing  # until something is printed
-    items = [rule for rule in rubric.rules if not rule.printing] + rubric.checks
-    kinds = [(item.private, item.mnist) for item in items]
-    return [[item for item, each in zip(items, kinds) if each == kind] for kind in sorted({*kinds})]
+    items = [item for item in rubric.rules + rubric.checks if not item.printing]
+    return [[*group] for _, group in itertools.groupby(sorted(items, key=kind), kind)]
 
 
 def run_groups(
@@ -164,24 +130,20 @@ def run_groups(
     for items in groups:
         while items:
             if time.monotonic() > run.deadline:
-                yield from (
-                    (item, ["not reached: the checks before took all the time"], "")
-                    for item in items
-                )
-                break
-            tests = [{"tests": i.tests, "seed": i.seed, "seconds": i.seconds} for i in items]
-            found = run(tests, max(item.megabytes for item in items), items[0].mnist)
-            done = len(found) - (len(found) > 1 and bool(found[-1][0]))
-            for item, (messages, printed) in zip(items[:done], found):
+                found = [(["not reached: the checks before took all the time"], "")] * len(items)
+            else:
+                found = run(items)
+                if len(found) > 1 and found[-1][0]:
+                    found.pop()
+            for item, (messages, printed) in zip(items, found):
                 yield item, messages, printed
-            items = items[done:]
+            items = items[len(found) :]
 
 
 def watch_printing(rubric: Rubric, item: RubricItem, printed: str) -> None:
     """Mark the rules about printing as broken if more has been printed than is allowed."""
-    lines = [line.strip() for line in printed.splitlines()]
-    patterns = rubric.allowed_output
-    lines = [line for line in lines if line and not any(p.fullmatch(line) for p in patterns)]
+    lines = filter(None, map(str.strip, printed.splitlines()))
+    lines = [line for line in lines if not any(p.fullmatch(line) for p in rubric.allowed_output)]
     for rule in rubric.rules if lines else ():
         if rule.printing and rule.passed:
             shown = "not shown" if item.private else lines[0][:200]
@@ -209,15 +171,15 @@ def check_points(rubric: Path, data: Path) -> None:
     """Raise a ValueError unless the plain solution gets all points by a rubric."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        ready(rubric, data, isolate=False) as grader,  # it is our own code
+        processes.workplace(data, isolate=False) as place,  # it is our own code
     ):
+        grader = Grader(read_rubric(rubric), place, isolate=False)
+        grader.try_out()
         write_solution(Path(folder, "solution"))
-        results = grader.grade(Path(folder, "solution"))
-    for test in results["tests"]:
-        if test["status"] == "failed":
-            raise ValueError(
-                f"{rubric}: the plain solution fails {test['name']}: {test['output'][:300]}"
-            )
+        for test in grader.grade(Path(folder, "solution"))["tests"]:
+            if test["status"] == "failed":
+                text = f"the plain solution fails {test['name']}: {test['output'][:300]}"
+                raise ValueError(f"{rubric}: {text}")
 
 
 def write_autograder(file: Path) -> None:

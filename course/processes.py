@@ -23,15 +23,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from course import HERE, SHARED
+from course import HERE
 from course.remote import NO_REPLY
+from course.rubric import RubricItem
 from tests import ROOT
 
 LOCKS = Path("/var/run/course-grader")
 NUMBERS = range(58000, 60000, 2)  # of users whom a grade can have for itself
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 LONGEST = 100_000  # bytes that are kept of an output
-ERRORS = (subprocess.PIPE, subprocess.DEVNULL)  # of the tests, and of the submission
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a submission, at any time
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
@@ -46,9 +46,8 @@ def two_users(isolate: bool) -> Iterator[Users]:
         return
     LOCKS.mkdir(mode=0o700, exist_ok=True)
     for number in NUMBERS:
-        with suppress(KeyError):
-            pwd.getpwuid(number)
-            continue  # somebody has it
+        if has_name(number) or has_name(number + 1):
+            continue
         with (LOCKS / str(number)).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,6 +57,13 @@ def two_users(isolate: bool) -> Iterator[Users]:
             yield number, number + 1
             return
     raise ValueError("all user numbers from 58000 to 59999 are in use")
+
+
+def has_name(user: int) -> bool:
+    """Tell whether a number is somebody's already."""
+    with suppress(KeyError):
+        return bool(pwd.getpwuid(user))
+    return False
 
 
 def as_user(user: int | None) -> dict:
@@ -88,23 +94,22 @@ def workplace(data: Path, isolate: bool) -> Iterator[Path]:
     import matplotlib.font_manager  # which makes its list of fonts if there is none
 
     place = Path(tempfile.mkdtemp(prefix="grade-"))
+    shared, project, fonts = place / "data", place / "project", place / "fonts"
     try:
-        shared, project = place / "data", place / "project"
-        shared.mkdir()
-        code = (HERE / "remote.py", *ROOT.glob("tests/inside.py"))
-        for file in (data / "mnist_train.csv", data / "mnist_test.csv", *code):
-            Path(shutil.copyfile(file, shared / file.name)).chmod(0o444)
-        shared.chmod(0o755)
-        for name in [name for name in SHARED if name.startswith(("configs/", "tests/"))]:
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, project / name)
-        shutil.copytree(HERE, project / "course", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("configs", "course", "tests"):
+            caches = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, project / name, ignore=caches)
         (project / "data").symlink_to(shared)
-        (place / "fonts").mkdir()
-        for fonts in Path(matplotlib.get_cachedir()).glob("fontlist*"):
-            shutil.copyfile(fonts, place / "fonts" / fonts.name)
-        for folder in (project, place / "fonts"):
-            folder.chmod(0o700)
+        for folder, files in (
+            (shared, [data / "mnist_train.csv", data / "mnist_test.csv"]),
+            (shared, [HERE / "remote.py", ROOT / "tests/inside.py"]),
+            (fonts, Path(matplotlib.get_cachedir()).glob("fontlist*")),
+        ):
+            folder.mkdir(exist_ok=True)
+            for file in files:
+                shutil.copyfile(file, folder / file.name)
+        quietly("chmod", "-R", "a=rX", shared)
+        quietly("chmod", "700", project, fonts)
         place.chmod(0o711 if isolate else 0o700)
         yield place
     finally:
@@ -125,39 +130,39 @@ class Run(NamedTuple):
     users: Users
     deadline: float  # of the clock
 
-    def __call__(self, items: list[dict], megabytes: int = 2000, mnist: bool = False):
+    def __call__(self, items: list[RubricItem], *options: str) -> list[tuple[list[str], str]]:
         """Run items in two new processes, one after the other, until one fails.
 
         Return for each the messages of the tests that fail, and what the submission has printed.
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.place))
+        tests, submission = folder / "tests", folder / "submission"
         started = []
         try:
-            folders = self.lay_out(folder, items, mnist)
-            wires = socket.socketpair()
-            seconds = 10 + sum(item["seconds"] for item in items)
-            server = ["-u", "-W", "ignore", self.place / "data/remote.py", wires[1].fileno()]
-            commands = (
-                ["-m", "course.run_tests", wires[0].fileno()],
-                server + [seconds, megabytes],
-            )
-            with wires[0], wires[1]:
-                for command, *others in zip(commands, ERRORS, folders, self.users, wires):
-                    started.append(start(command, *others))
-            return follow(*started, items, folders[1], self.users[1], self.deadline)
+            self.lay_out(tests, submission, items[0].mnist)
+            folder.chmod(0o711)
+            seconds = 10 + sum(item.seconds for item in items)
+            megabytes = max(item.megabytes for item in items)
+            ours, theirs = socket.socketpair()
+            server = [self.place / "data/remote.py", theirs.fileno(), seconds, megabytes]
+            with ours, theirs:
+                command = ["-m", "course.run_tests", ours.fileno(), *options]
+                started.append(start(command, tests, self.users[0], ours, subprocess.PIPE))
+                command = ["-u", "-W", "ignore", *server]
+                started.append(start(command, submission, self.users[1], theirs))
+            return follow(*started, items, submission, self.users[1], self.deadline)
         finally:
             for process in started:
-                end(process)
+                with process:  # closes its outputs, and waits
+                    process.kill()
             if self.users[1] is not None:  # if it has got round its limits
                 end_all(self.users[1])
             remove(folder)
 
-    def lay_out(self, folder: Path, items: list[dict], mnist: bool) -> tuple[Path, Path]:
-        """Fill the folder of the tests and that of the submission, and give them away."""
-        tests, submission = folder / "tests", folder / "submission"
+    def lay_out(self, tests: Path, submission: Path, mnist: bool) -> None:
+        """Fill the folders of the tests and of the submission."""
         shutil.copytree(self.place / "project", tests, symlinks=True)
         shutil.copytree(self.place / "fonts", submission)
-        (tests / "items.json").write_text(json.dumps(items))
         for name, content in self.files.items():
             for file in (tests / "submission" / name, submission / name):
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -166,20 +171,18 @@ class Run(NamedTuple):
             (submission / "data").mkdir()
             link = submission / "data/mnist_train.csv"
             link.symlink_to(self.place / "data/mnist_train.csv")
-        for top, user in zip((tests, submission), self.users):
-            for path in (top, *top.rglob("*")) if user is not None else ():
-                os.chown(path, user, user, follow_symlinks=False)
-        folder.chmod(0o711)
-        return tests, submission
 
 
 def start(
-    command: list, errors: int, folder: Path, user: int | None, wire: socket.socket
+    command: list, folder: Path, user: int | None, wire: socket.socket, pipe=subprocess.DEVNULL
 ) -> subprocess.Popen:
-    """Start Python in a folder, with one end of a wire and an environment of its own."""
+    """Give a folder away and start Python in it, with one end of a wire and a new environment."""
+    if user is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user, follow_symlinks=False)
     environment = {
         **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
-        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "agg",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -190,71 +193,61 @@ def start(
         cwd=folder,
         env=environment,
         pass_fds=[wire.fileno()],
-        stdin=subprocess.DEVNULL,
+        stdin=pipe,
         stdout=subprocess.PIPE,
-        stderr=errors,
+        stderr=pipe,
         start_new_session=True,
         umask=0o077,
         **as_user(user),
     )
 
 
-def end(process: subprocess.Popen) -> None:
-    """End a process, and close its outputs."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream:
-            stream.close()
-
-
-def follow(tests, submission, items: list[dict], folder: Path, user: int | None, deadline: float):
+def follow(tests, submission, items: list[RubricItem], folder: Path, user, deadline: float):
     """Collect the results of items; end the run if it takes too much time or space."""
     heard = {stream: b"" for stream in (tests.stdout, tests.stderr, submission.stdout)}
-    still_open = [*heard]
+    for stream in heard:
+        os.set_blocking(stream.fileno(), False)
+    looked = 0.0  # at the files
 
-    def listen(seconds: float) -> bool:
-        ready, _, _ = select.select(still_open, [], [], seconds)
-        for stream in ready:
-            content = os.read(stream.fileno(), 2**16)
-            if not content:
-                still_open.remove(stream)
-            heard[stream] = (heard[stream] + content)[:LONGEST]
-        return bool(ready)
+    def listen(seconds: float) -> None:
+        select.select([tests.stdout], [], [], seconds)
+        for stream in heard:
+            heard[stream] = (heard[stream] + (stream.read(LONGEST) or b""))[:LONGEST]
 
-    def result(item: dict) -> list[str]:
+    def result(item: RubricItem) -> list[str]:
+        nonlocal looked
         # Of the clock it may take a minute more, and five times as long: neighbours fail nobody.
-        end_of_item = min(deadline, time.monotonic() + 60 + 5 * item["seconds"])
+        end_of_item = min(deadline, time.monotonic() + 60 + 5 * item.seconds)
+        with suppress(BrokenPipeError):
+            request = json.dumps([item.tests, item.seed, item.seconds])
+            os.write(tests.stdin.fileno(), request.encode() + b"\n")
         while b"\n" not in heard[tests.stdout]:
             if stopping.is_set():
                 raise KeyboardInterrupt
-            if tests.stdout not in still_open:
-                errors = heard[tests.stderr].decode(errors="replace").strip()
-                return [f"the tests ended without a result: {errors[-300:]}"]
             if time.monotonic() > end_of_item:
                 return ["stopped: it does not come to an end"]
             if len(heard[submission.stdout]) == LONGEST:
                 return ["stopped: it prints without end"]
-            if uses_too_much(folder, user):
-                return [f"stopped: more than {MOST_FILES} files, or 200 MB of them"]
+            if time.monotonic() > looked + 0.2:
+                if uses_too_much(folder, user):
+                    return [f"stopped: more than {MOST_FILES} files, or 200 MB of them"]
+                looked = time.monotonic()
+            ended = tests.poll() is not None
             listen(0.2)
+            if ended and b"\n" not in heard[tests.stdout]:
+                errors = heard[tests.stderr].decode(errors="replace").strip()
+                return [f"the tests ended without a result: {errors[-300:]}"]
         line, _, heard[tests.stdout] = heard[tests.stdout].partition(b"\n")
-        with suppress(ValueError, RecursionError):
-            return [str(message) for message in json.loads(line)]
-        return ["the tests gave no result that can be read"]
+        return json.loads(line)
 
     results = []
     for item in items:
         messages = result(item)
-        for _ in range(100):  # unless it never stops printing
-            if not listen(0):
-                break
+        listen(0)  # to what was printed before
         if any(NO_REPLY in message for message in messages):
             with suppress(subprocess.TimeoutExpired):
                 if submission.wait(1) in (-signal.SIGXCPU, -signal.SIGKILL):
-                    messages = [f"stopped: it takes more than {item['seconds']} seconds"]
+                    messages = [f"stopped: it takes more than {item.seconds} seconds"]
         results.append((messages, heard[submission.stdout].decode(errors="replace")))
         heard[submission.stdout] = b""
         if messages:
@@ -265,6 +258,7 @@ def follow(tests, submission, items: list[dict], folder: Path, user: int | None,
 def uses_too_much(folder: Path, user: int | None) -> bool:
     """Tell whether a submission's files are too many or too large. The user itself looks."""
     places = [folder] if user is None else [folder, *OPEN_TO_ALL, "-xdev", "-user", user]
-    _, sizes = quietly("find", *places, "-printf", "%k\n", user=user)
+    status, sizes = quietly("find", *places, "-printf", "%k\n", user=user)
     kilobytes = [int(size) for size in sizes.split() if size.isdigit()]
-    return len(kilobytes) > MOST_FILES or sum(kilobytes) > MOST_KILOBYTES
+    # A negative status: the submission has killed `find`.
+    return status < 0 or len(kilobytes) > MOST_FILES or sum(kilobytes) > MOST_KILOBYTES

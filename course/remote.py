@@ -16,9 +16,10 @@ import re
 import resource
 import socket
 import sys
+import time
 import traceback
 import types
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -50,28 +51,37 @@ def encode(value, refer: Callable):
     return refer(value)
 
 
-def decode(value, resolve: dict[str, Callable]):
-    """Turn it back; `resolve` holds functions for what `refer` has made."""
+def decode(value, resolve: Callable):
+    """Turn it back; `resolve` does so for what `refer` has made."""
     if type(value) is list:
         return [decode(entry, resolve) for entry in value]
     if type(value) is not dict:
         return value
     [(kind, content)] = value.items()
+    if kind == "object":
+        return resolve(content)
     if kind == "tuple":
         return tuple(decode(content, resolve))
-    if kind == "array":
-        dtype, shape, content = content
-        array = np.frombuffer(base64.b64decode(content), dtype).reshape(shape)
-        return array.copy()[()]  # a NumPy scalar if the shape is ()
-    return resolve[kind](content)
+    dtype, shape, content = content
+    array = np.frombuffer(base64.b64decode(content), dtype).reshape(shape)
+    return array.copy()[()]  # a NumPy scalar if the shape is ()
 
 
 def read_files(folder: Path, skip=()) -> dict[str, str]:
     """Return the first 20 files in a folder, links aside, by name."""
     files = (path for path in folder.rglob("*") if not path.is_symlink() and path.is_file())
-    named = ((path.relative_to(folder).as_posix(), path) for path in files)
-    new = itertools.islice((pair for pair in named if pair[0] not in skip), 20)
-    return {name: base64.b64encode(path.read_bytes()).decode() for name, path in new}
+    names = (path.relative_to(folder).as_posix() for path in files)
+    new = itertools.islice((name for name in names if name not in skip), 20)
+    return {name: base64.b64encode((folder / name).read_bytes()).decode() for name in new}
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files that are not there yet, under names that lead nowhere else."""
+    for name, content in files.items():
+        file = folder / re.sub(r"^/|\.\.|[^\w./-]", "_", name)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(base64.b64decode(content))
 
 
 # The submission's end
@@ -82,9 +92,8 @@ def serve(wire: socket.socket) -> None:
     home, objects, numbers = Path.cwd(), {}, itertools.count()
 
     def refer(value) -> dict:
-        number = next(numbers)
-        objects[number] = value
-        return {"dict" if isinstance(value, dict) else "object": number}
+        objects[number := next(numbers)] = value
+        return {"object": number}
 
     lines = wire.makefile("rwb")
     for line in lines:
@@ -98,9 +107,12 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
     try:
         for number in forgotten:
             del objects[number]
-        os.chdir(make_folder(home / folder, files) if folder else home)
-        resolve = {"object": objects.__getitem__, "name": pkgutil.resolve_name}
-        function, arguments, options = decode([function, sent, options], resolve)
+        (home / folder).mkdir(exist_ok=True)
+        write_files(home / folder, files)
+        os.chdir(home / folder)
+        function, arguments, options = decode([function, sent, options], objects.__getitem__)
+        if type(function) is str:
+            function = pkgutil.resolve_name(function)
         result = function(*arguments, **dict(options))
         # A test may ask whether its lists and arrays have been changed: then they go back.
         plain = [type(old) is list or (type(old) is dict and "array" in old) for old in sent]
@@ -112,26 +124,13 @@ def answer(request: list, home: Path, objects: dict, refer: Callable) -> list | 
         return explain(error, home)
 
 
-def make_folder(folder: Path, files: dict[str, str]) -> Path:
-    """Make the folder that a test works in, unless it is there, with the files of the test."""
-    for name, content in files.items():
-        if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(base64.b64decode(content))
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 def explain(error: BaseException, home: Path) -> str:
     """Return an error in one line, with the line of the submission that it comes from."""
-    frames = traceback.walk_tb(error.__traceback__)
-    places = [(frame.f_code.co_filename, line) for frame, line in frames]
-    if isinstance(error, SyntaxError):
-        places.append((error.filename or "", error.lineno))
-    inside = [(file, line) for file, line in places if file.startswith(f"{home}/")]
-    text = traceback.format_exception_only(error)[-1].strip()
-    for file, line in inside[-1:]:
-        text = f"{os.path.relpath(file, home)}, line {line}: {text}"
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
+        file = frame.f_code.co_filename
+        if file.startswith(f"{home}/"):
+            return f"{os.path.relpath(file, home)}, line {line}: {text}"
     return text
 
 
@@ -145,8 +144,7 @@ def limit(seconds: int, megabytes: int) -> None:
 
 def allow(seconds: int) -> None:
     """Give this process so many more seconds of CPU time, within its limit."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime) + seconds + 1
+    soft = int(time.process_time()) + seconds + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (min(soft, hard), hard))
 
@@ -184,20 +182,20 @@ def ask(function, *arguments, keep: bool = False, options=()):
     """
     folder = Path.cwd()
     place = ["", {}] if folder == home else [folder.name, read_files(folder)]
-    target = {"name": function} if type(function) is str else function
-    request = [*place, forgotten.copy(), keep, target, list(arguments), list(options)]
+    call = encode([function, [*arguments], [*options]], lambda value: {"object": value._number})
+    request = json.dumps([*place, forgotten, keep, *call]).encode()
     forgotten.clear()
-    sent = json.dumps(encode(request, _refer)).encode()
     try:
-        lines.write(sent + b"\n")
+        lines.write(request + b"\n")
         lines.flush()
         reply = json.loads(lines.readline(LONGEST))
         if type(reply) is not str:
-            result, changed, files = decode(reply[:2], _RESOLVE) + reply[2:]
+            result, changed, files = decode(reply[:2], Remote) + reply[2:]
             for argument, now in zip(arguments, changed):
                 if now is not None:
                     argument[... if isinstance(argument, np.ndarray) else slice(None)] = now
-            _save(files)
+            if folder != home:  # from where the tests import
+                write_files(folder, files)
             return result
     except Exception as error:
         raise RuntimeError(NO_REPLY) from error
@@ -206,18 +204,6 @@ def ask(function, *arguments, keep: bool = False, options=()):
 
 NO_REPLY = "no reply: the submission crashed, exited, or returned more than 64 MB"
 forgotten: list[int] = []  # numbers of objects that the tests no longer hold
-
-
-def _refer(value) -> dict:
-    return {"object": value._number} if isinstance(value, Remote) else value
-
-
-def _save(files: dict[str, str]) -> None:
-    """Write files into the working folder, under names that lead nowhere else."""
-    for name, content in files.items():
-        safe = re.sub(r"[^\w.-]", "_", name)[-60:].lstrip(".")
-        with suppress(FileExistsError), open(safe, "xb") as file:
-            file.write(base64.b64decode(content))
 
 
 class Remote:
@@ -231,6 +217,15 @@ class Remote:
     def __setattr__(self, name: str, value):
         ask("builtins:setattr", self, name, value)
 
+    def __getitem__(self, key):
+        return ask("operator:getitem", self, key)
+
+    def __setitem__(self, key, value):
+        ask("operator:setitem", self, key, value)
+
+    def __iter__(self):
+        return iter(ask("builtins:list", self))
+
     def __call__(self, *arguments, **options):
         return ask(self, *arguments, options=options.items())
 
@@ -240,29 +235,6 @@ class Remote:
     def __del__(self):
         forgotten.append(self._number)
 
-
-class RemoteDict(Remote, MutableMapping):
-    """A dictionary of the submission's."""
-
-    def __iter__(self):
-        return iter(ask("builtins:list", self))
-
-    def __len__(self):
-        return len(ask("builtins:list", self))
-
-    def __getitem__(self, key):
-        if key not in list(self):
-            raise KeyError(key)
-        return ask("operator:getitem", self, key)
-
-    def __setitem__(self, key, value):
-        ask("operator:setitem", self, key, value)
-
-    def __delitem__(self, key):
-        ask("operator:delitem", self, key)
-
-
-_RESOLVE = {"object": Remote, "dict": RemoteDict}
 
 if __name__ == "__main__":
     descriptor, seconds, megabytes = map(int, sys.argv[1:])

@@ -24,12 +24,12 @@ def grade_class(
     checks = [f"{check.title()} ({check.points:g})" for check in grader.rubric.checks]
     header = ["submission", "score", "rules broken", "note", *checks]
     submissions, rows = find_submissions(paths), read_rows(csv_file, header)
-    waiting = {name: path for name, path in submissions.items() if name not in rows}
+    waiting = [name for name in submissions if name not in rows]
     if feedback:
         feedback.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        futures = {pool.submit(grader.grade, path): name for name, path in waiting.items()}
+        futures = {pool.submit(grader.grade, submissions[name]): name for name in waiting}
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 name, results = futures[future], future.result()
@@ -37,8 +37,9 @@ def grade_class(
                     text = table(results, student=True, private=grader.rubric.show_private)
                     write(feedback / f"{name.replace(os.sep, '_')}.txt", f"{name}\n\n{text}\n")
                 rows[name] = row(name, results)
-                in_order = [each for each in [*submissions, *rows] if each in rows]
-                write_rows(csv_file, [header, *(rows[each] for each in dict.fromkeys(in_order))])
+                lines = io.StringIO()
+                csv.writer(lines, lineterminator="\n").writerows([header, *sorted(rows.values())])
+                write(csv_file, lines.getvalue())
                 minutes = (time.monotonic() - started) / done * (len(waiting) - done) / 60
                 log(f"{done}/{len(waiting)} {name}: {results['score']:g}; {minutes:.0f} min left")
         except BaseException:  # Ctrl-C, too
@@ -78,13 +79,6 @@ def read_rows(file: Path, header: list[str]) -> dict[str, list[str]]:
     if found != header:
         raise ValueError(f"{file}: its columns are not those of this rubric; move it away")
     return {row[0]: row for row in rows}
-
-
-def write_rows(file: Path, rows: list[list[str]]) -> None:
-    """Write a CSV."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    write(file, stream.getvalue())
 
 
 def write(file: Path, text: str) -> None:

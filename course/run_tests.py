@@ -2,22 +2,19 @@
 
     python -m course.run_tests DESCRIPTOR
 
-items.json says which tests, and submission/ holds a copy of the submission. For each item the
-messages of the tests that fail are printed as a line of JSON; the first that fails ends the run.
+Each line of standard input names tests, a seed and seconds in JSON; the messages of those that fail
+are printed as a line of JSON. submission/ holds a copy of the submission.
 Beside the tests of the five parts there are those of the handout's rules, of the figures and of the
 default configs.
 """
 
 import ast
 import functools
-import io
 import json
 import os
-import re
 import socket
 import sys
 import unittest
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,19 +43,16 @@ class Messages(unittest.TestResult):
             self.addFailure(test, error)
 
 
-def main(descriptor: str) -> None:
+def main(descriptor: str, load_only: str = "") -> None:
     results = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but results reaches the grader
     remote.limit(seconds=1000, megabytes=2000)
     remote.connect(socket.socket(fileno=int(descriptor)))
-    for item in json.loads(Path("items.json").read_text()):
-        messages = run(**item)
-        print(json.dumps(messages), file=results, flush=True)
-        if messages:
-            break
+    for line in sys.stdin:
+        print(json.dumps(run(*json.loads(line), load_only)), file=results, flush=True)
 
 
-def run(tests: list[str], seed: int, seconds: int, load_only: bool = False) -> list[str]:
+def run(tests: list[str], seed: int, seconds: int, load_only: str = "") -> list[str]:
     """Return the messages of the tests that fail; with `load_only`, those that do not exist."""
     if os.environ.get("TEST_SEED") != str(seed):
         os.environ["TEST_SEED"] = str(seed)  # which they read when they are imported
@@ -71,17 +65,11 @@ def run(tests: list[str], seed: int, seconds: int, load_only: bool = False) -> l
         loader = unittest.TestLoader()
         suite = loader.loadTestsFromNames(tests)
         if load_only:
-            return [f"there is no test {name}" for name in tests if not exists(name)]
+            return [f"there is no such test: {e.strip().splitlines()[-1]}" for e in loader.errors]
         suite.run(result)
     except RuntimeError as error:  # a module that the tests import
         result.messages.append(str(error)[:1000])
-    return result.messages if result.testsRun else [*result.messages, "no test was run"]
-
-
-def exists(name: str) -> bool:
-    """Tell whether there is such a test."""
-    loader = unittest.TestLoader()
-    return bool(loader.loadTestsFromName(name).countTestCases()) and not loader.errors
+    return result.messages[:10] if result.testsRun else [*result.messages, "no test was run"]
 
 
 # The handout's rules
@@ -114,17 +102,13 @@ class TestRules(unittest.TestCase):
 
 def parse(file: Path) -> ast.Module:
     """Return a file's syntax tree, or raise an error that says in which line it has none."""
-    content = file.read_bytes() if file.exists() else b""
-    name = file.as_posix().removeprefix("submission/")
     try:
-        return ast.parse(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        message = f"{name}, line 1: the file is not UTF-8; save it as UTF-8"
-    except SyntaxError as error:
-        message = f"{name}, line {error.lineno or 1}: {error.msg}: {(error.text or '').strip()}"
-    except ValueError as error:
-        message = f"{name}, line 1: {error}"
-    raise RuntimeError(message[:300])
+        return ast.parse(file.read_bytes() if file.exists() else b"")
+    except (SyntaxError, ValueError) as error:  # such as UTF-16
+        line, text = (getattr(error, name, None) for name in ("lineno", "text"))
+        name = file.as_posix().removeprefix("submission/")
+        message = f"{name}, line {line or 1}: {error.args[0]}: {text or 'save it as UTF-8'}"
+        raise RuntimeError(message.strip()[:300]) from None
 
 
 def pairs() -> Iterator[tuple[str, ast.Module, ast.Module]]:
@@ -145,23 +129,12 @@ def definitions(tree: ast.Module, tasks_only: bool = False) -> dict[str, str]:
             if isinstance(node, ast.FunctionDef):
                 if tasks_only and "(handout " not in (ast.get_docstring(node) or ""):
                     continue
+                for argument in ast.walk(node.args):
+                    vars(argument).pop("annotation", None)
                 prefix = "" if place is tree else f"{place.name}."
-                found[prefix + node.name] = ast.unparse(Plain().visit(node.args))
+                # 28 * 28 may be written as 784.
+                found[prefix + node.name] = ast.unparse(node.args).replace("28 * 28", "784")
     return found
-
-
-class Plain(ast.NodeTransformer):
-    """Arguments without annotations, and a product of two whole numbers as its value."""
-
-    def visit_arg(self, node):
-        return ast.arg(node.arg)
-
-    def visit_BinOp(self, node):
-        if isinstance(node.op, ast.Mult):
-            factors = [getattr(side, "value", None) for side in (node.left, node.right)]
-            if all(type(factor) is int and factor < 10**6 for factor in factors):
-                return ast.Constant(factors[0] * factors[1])
-        return node
 
 
 def imports(tree: ast.Module) -> set[str]:
@@ -182,38 +155,18 @@ class TestFigures(InFolder):
     longMessage = False
 
     def test_a_picture_is_saved(self):
-        """Any picture that shows something will do: the handout asks for a plot that makes sense."""
+        """The handout asks for a plot that makes sense; TestCurves looks at what it shows."""
         ask("utils:plot_curves", [2.0, 1.0, 0.5], [0.5, 0.6, 0.7], [1.5, 1.2, 1.3], [0.5, 0.7, 0.6])
-        files = sorted(path for path in Path().iterdir() if path.is_file())
+        files = sorted(path for path in Path().rglob("*") if path.is_file())
         found = ", ".join(path.name for path in files) or "no file"
-        message = f"plot_curves saves no picture that shows anything; found {found}"
-        self.assertTrue(any(shows_something(path.read_bytes()) for path in files), message)
+        message = f"plot_curves saves no picture; found {found}"
+        self.assertTrue(any(is_picture(path.read_bytes()) for path in files), message)
 
 
-def shows_something(content: bytes) -> bool:
-    """Tell whether this is a PNG, a JPEG, a PDF or an SVG file with more than a background."""
-    if content.startswith(b"%PDF"):
-        streams = re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)
-        return sum(inflate(stream).count(b" l\n") for stream in streams) > 3  # lines of a path
-    if b"<svg" in content[:2000]:
-        return content.count(b"<path") > 1
-    from PIL import Image  # which Matplotlib needs
-
-    try:
-        image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
-        return image.width * image.height < 10**8 and any(
-            low < high for low, high in image.convert("RGBA").getextrema()
-        )
-    except (OSError, ValueError, SyntaxError):
-        return False
-
-
-def inflate(stream: bytes) -> bytes:
-    """Decompress a stream of a PDF, up to 10 MB; return nothing if it is of another kind."""
-    try:
-        return zlib.decompressobj().decompress(stream, 10**7)
-    except zlib.error:
-        return b""
+def is_picture(content: bytes) -> bool:
+    """Tell whether this begins like a PNG, a JPEG, a PDF or an SVG file, and is no mere beginning."""
+    known = content.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"%PDF-"))
+    return len(content) > 500 and (known or b"<svg" in content[:2000])
 
 
 # The default configs
@@ -222,21 +175,21 @@ def inflate(stream: bytes) -> bytes:
 class TestDefaultConfigs(unittest.TestCase):
     """The submission trains for an epoch; what it has learned is measured here, on our data.
 
-    Each class gets another number, drawn from the seed, so that weights that were trained elsewhere
-    are right for no image. The columns of the initial weights move with it, and the network learns
-    what it always would.
+    Each class gets another number, drawn from the seed: weights that were trained elsewhere are right
+    for no image. The columns of the initial weights move with it, and the network learns as always.
 
-    The plain solution gets 0.90 of the test images right after one epoch, TwoLayerNet 0.73 (a net
-    that learns nothing: 0.10). Another order of the images moves TwoLayerNet by 0.01, but can cost
-    SoftmaxRegression classes, whose ReLU stays at 0: 0.55 is the least of 40 orders tried. With 0.5
-    no right solution fails, and one that learns at all is held to exact values by the other tests.
+    SoftmaxRegression gets 0.90 of the test images right after an epoch, TwoLayerNet 0.73, and a net
+    that learns nothing 0.10. Another order of the images moves TwoLayerNet by 0.01, but can cost
+    SoftmaxRegression classes, whose ReLU stays at 0: 0.55 is the least of 40 orders. So 0.5 fails no
+    right solution; exact values are the other tests' concern.
     """
 
     longMessage = False
 
     def check_accuracy(self, config: str, network: str, shapes: dict[str, tuple]) -> None:
         settings = yaml.safe_load((ROOT / "configs" / config).read_text())["Train"]
-        classes = another_number()
+        order = np.random.default_rng(int(os.environ["TEST_SEED"])).permutation(10)
+        classes = np.roll(order, 1)[order.argsort()]  # a new number for each; none keeps its own
         model = ask(f"models:{network}")
         for name in [*shapes][-2:] if len(shapes) > 1 else shapes:  # of the output layer
             moved = np.empty_like(model.weights[name])
@@ -261,21 +214,13 @@ class TestDefaultConfigs(unittest.TestCase):
         self.check_accuracy("config_twolayer.yaml", "TwoLayerNet", shapes)
 
 
-def another_number() -> np.ndarray:
-    """Return a new number for each class, from the seed; no class keeps its own."""
-    order = np.random.default_rng(int(os.environ["TEST_SEED"])).permutation(10)
-    classes = np.empty(10, int)
-    classes[order] = np.roll(order, 1)
-    return classes
-
-
 def train_one_epoch(model, settings: dict, classes: np.ndarray) -> None:
     """Train as the skeleton's main.py does, with new numbers for the classes."""
     images, labels = training_data()
     renamed = classes[np.asarray(labels).astype(int)]  # their type is another check's concern
     renamed = renamed.tolist() if isinstance(labels, list) else renamed
     # Of the orders from the seeds 0 to 15, this one costs SoftmaxRegression no class.
-    order = (settings["batch_size"], True, 10)
+    order = settings["batch_size"], True, 10
     batches = entries("utils:generate_batched_data", images, renamed, *order)
     optimizer = ask("optimizer:SGD", settings["learning_rate"], settings["reg"])
     ask("utils:train", 1, *batches, model, optimizer, False)

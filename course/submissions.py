@@ -26,49 +26,41 @@ def read_submission(path: Path) -> dict[str, bytes]:
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
-        if path.is_dir():
-            return given | read_folder(path)
-        if path.stat().st_size > MOST_ZIPPED:
-            raise ValueError("the zip is larger than 50 MB")
-        with zipfile.ZipFile(path) as archive:
-            return given | read_zip(archive)
+        return given | (read_folder if path.is_dir() else read_zip)(path)
     except Exception as error:  # noqa: BLE001 (a zip can be damaged in many ways)
         raise ValueError(f"the submission cannot be read: {error}") from None
 
 
-def read_zip(archive: zipfile.ZipFile) -> dict[str, bytes]:
-    """Read the code in a zip."""
-    entries = {}
-    for entry in archive.infolist():
-        if not stat.S_ISLNK(entry.external_attr >> 16):
-            parts = re.split(r"[/\\]", entry.filename)  # Windows writes backslashes
-            entries["/".join(part for part in parts if part not in ("", "."))] = entry
-    code = choose(entries)
-    for name in code.values():
-        if entries[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{name} is compressed in an unusual way; make the zip anew")
-    return {name: read(name, archive.open(entries[long])) for name, long in code.items()}
+def read_zip(file: Path) -> dict[str, bytes]:
+    if file.stat().st_size > MOST_ZIPPED:
+        raise ValueError("the zip is larger than 50 MB")
+    with zipfile.ZipFile(file) as archive:
+        entries = {}
+        for entry in archive.infolist():
+            if not stat.S_ISLNK(entry.external_attr >> 16):
+                name = entry.filename.replace("\\", "/")  # as Windows writes it
+                entries[name.removeprefix("./")] = entry
+        code = choose(entries)
+        for name in code.values():
+            if entries[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name} is compressed in an unusual way; make the zip anew")
+        return {name: read(name, archive.open(entries[long])) for name, long in code.items()}
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read the code in a folder."""
     walk = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
-    paths = islice(
-        (path for path in walk if not path.is_symlink() and path.is_file()), MOST_NAMES + 1
-    )
-    code = choose([path.relative_to(folder).as_posix() for path in paths])
-
-    def without_links(path: str, flags: int) -> int:
-        return os.open(path, flags | os.O_NOFOLLOW)
-
-    return {
-        name: read(name, open(folder / long, "rb", opener=without_links))
-        for name, long in code.items()
-    }
+    files = (path for path in walk if not path.is_symlink() and path.is_file())
+    names = (path.relative_to(folder).as_posix() for path in files)
+    code = choose(islice(names, MOST_NAMES + 1))
+    found = {}
+    for name, long in code.items():
+        descriptor = os.open(folder / long, os.O_RDONLY | os.O_NOFOLLOW)
+        found[name] = read(name, os.fdopen(descriptor, "rb"))
+    return found
 
 
 def read(name: str, stream) -> bytes:
-    """Read a file and close it."""
+    """Read a file, and close it."""
     with stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
