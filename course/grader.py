@@ -2,7 +2,8 @@
 
 The submission runs in one process and the tests in another, which never imports it: they exchange
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
-submission does to its own process can lose a check, not win it. Checks run one after the other in the
+submission does to its own process can lose a check, not win it, except where only it can tell: what
+`plot_curves` draws, and whether a function changes its arguments. Checks run one after the other in the
 same two processes until one fails; it has failed only if it does so in new ones, too. The
 submission's process is limited in CPU time, memory, and the size and number of its files, and can
 start no other.
@@ -14,8 +15,8 @@ the grader refuses. NOT prevented:
 
 - Without root, all runs with your rights: code that wants to can read your files, the private seed
   among them, change grades and leave things behind. Grade only what you would run yourself.
-- Right values that are copied rather than computed, such as the code of a solution. Choose a
-  `private_seed`, keep solutions out of reach, read the code.
+- Right values that are copied rather than computed, such as the code of a solution, or learned in
+  another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, which the rule on imports does not see.
 - Use of the network, and messages between submissions that are graded at the same time, through
   folders that everybody can write in.
@@ -33,7 +34,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course import HERE, SHARED, processes, without_solutions, write_solution
-from course.rubric import Rubric, RubricItem, read_rubric
+from course.rubric import Rubric, RubricItem, printable, read_rubric
 from course.submissions import read_submission
 from tests import ROOT
 
@@ -63,7 +64,7 @@ class Grader(NamedTuple):
         try:
             files, groups = read_submission(submission), in_groups(rubric)
         except ValueError as error:
-            files, groups, note = {}, [], str(error)
+            files, groups, note = {}, [], printable(str(error))
         with processes.two_users(self.isolate) as users:
             run = processes.Run(files, self.place, users, deadline)
             for item, messages, printed in run_groups(groups, run):

@@ -58,7 +58,9 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
         else:
             found.append(path)
     names = [path.name for path in found]
-    return {path.name if names.count(path.name) == 1 else str(path): path for path in found}
+    short = [path.name if names.count(path.name) == 1 else str(path) for path in found]
+    # A name may hold bytes that are no text.
+    return {os.fsencode(n).decode(errors="backslashreplace"): p for n, p in zip(short, found)}
 
 
 def row(name: str, results: dict) -> list[str]:

@@ -13,7 +13,10 @@ MOST_BYTES = 2**20  # of a file
 MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
 MOST_NAMES, MOST_FILES = 20_000, 100  # in all, and of those that are read
 GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
-CODE = re.compile(r"((models|optimizer)/)?[A-Za-z_]\w{0,60}\.py", re.ASCII)
+# Python files in packages, of which students may have their own; no folders that the project has.
+CODE = re.compile(
+    r"(?!(tests|data|report)/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII
+)
 NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden folders, among others
 
 
@@ -86,7 +89,12 @@ def choose(names) -> dict[str, str]:
     if len(tops) > 1:
         raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
     inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
-    code = {short: name for short, name in inside.items() if CODE.fullmatch(short)}
+    backups = tuple(name.removesuffix("utils.py") for name in inside if name.endswith("/utils.py"))
+    code = {
+        short: name
+        for short, name in inside.items()
+        if CODE.fullmatch(short) and not short.startswith(backups)
+    }
     if len(code) > MOST_FILES:
         raise ValueError(f"it holds more than {MOST_FILES} Python files")
     return code

@@ -183,7 +183,8 @@ class TestBatches(ComparisonTest):
 
     def test_the_callers_lists_are_left_alone(self):
         data, label = self.images.tolist(), self.label.copy()
-        utils.generate_batched_data(data, label, self.batch_size, True, self.seeds[0])
+        returned = utils.generate_batched_data(data, label, self.batch_size, True, self.seeds[0])
+        self.unpack("generate_batched_data", returned, "batched_data", "batched_label")
         order = shuffled(self.count, self.seeds[0])
         mistake = "they are shuffled in place; shuffle a copy"
         for name, found, right in (("data", data, self.images), ("label", label, self.label)):
