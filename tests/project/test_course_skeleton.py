@@ -190,7 +190,3 @@ class TestSkeleton(InFolder):
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertRegex(done.stderr, rf"\Acourse: {re.escape(str(self.skeleton))}: .*\n\Z")
         self.assertEqual((self.skeleton / "main.py").read_text(), "mine")
-
-
-if __name__ == "__main__":
-    unittest.main()

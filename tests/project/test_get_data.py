@@ -8,7 +8,6 @@ import os
 import pickle
 import pickletools
 import struct
-import unittest
 import urllib.error
 import zipfile
 from pathlib import Path
@@ -204,7 +203,3 @@ class TestGetData(InFolder):
             get_data.main()
         make.assert_called_with(ROOT / "data")  # beside the program
         self.assertEqual((end.exception.code, stderr.getvalue()), (130, "get_data: interrupted\n"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -350,7 +350,3 @@ class TestProgram(InFolder):
             with self.assertRaises(SystemExit) as end:
                 runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
             self.assertEqual((end.exception.code, dict(os.environ)), (2, before))
-
-
-if __name__ == "__main__":
-    unittest.main()

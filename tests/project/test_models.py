@@ -108,7 +108,3 @@ class TestNetworks(unittest.TestCase):
             model.gradients[name] = np.ones(shape)
             with self.assertRaisesRegex(ValueError, f"the gradient of {name} has shape"):
                 SGD().update(model)
-
-
-if __name__ == "__main__":
-    unittest.main()

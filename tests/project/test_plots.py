@@ -1,7 +1,6 @@
 """The learning curves: what is drawn, and that a figure appears whole or not at all."""
 
 import math
-import unittest
 from pathlib import Path
 from unittest import mock
 
@@ -93,7 +92,3 @@ class TestPlots(InFolder):
             utils.plot_curves(*CURVES)
         self.assertEqual([path.name for path in Path().iterdir()], ["loss.png"])
         self.assertEqual(Path("loss.png").read_bytes(), b"old")
-
-
-if __name__ == "__main__":
-    unittest.main()

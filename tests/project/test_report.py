@@ -330,7 +330,3 @@ class TestDocument(unittest.TestCase):
         ):
             self.assertEqual(program.main([]), 2)
         self.assertRegex(output.getvalue(), r"\A[^\n]*pip install typst==[0-9.]+\n\Z")
-
-
-if __name__ == "__main__":
-    unittest.main()

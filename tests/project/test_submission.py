@@ -77,7 +77,3 @@ class TestEnvironment(unittest.TestCase):
         for name in ("README.md", "course/skeleton/README.md", "course/autograder/setup.sh"):
             text = (ROOT / name).read_text(encoding="utf-8")
             self.assertEqual(set(re.findall(r'"([a-z]+>=[\d.]+)"', text)), conda, name)
-
-
-if __name__ == "__main__":
-    unittest.main()

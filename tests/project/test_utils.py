@@ -147,7 +147,3 @@ class TestProgress(unittest.TestCase):
     def test_silence(self):
         self.assertEqual(self.shown(terminal=True, debug=False), "")
         self.assertEqual(self.shown(terminal=False, debug=True), "")
-
-
-if __name__ == "__main__":
-    unittest.main()
