@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests import inside, right
+
 __unittest = True  # so that a traceback ends in the test, not in this file
 
 SEED = os.environ.get("TEST_SEED", "0")
@@ -37,6 +39,12 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     with open("data/mnist_train.csv") as file:
         rows = np.loadtxt(itertools.islice(file, count), delimiter=",")
     return rows[:, 1:] / 255, rows[:, 0].astype(int)
+
+
+def isolate(network, *functions) -> None:
+    """Let a wrong function, of these or by default of all, fail its own test only."""
+    codes = right.code(*functions)
+    inside.isolate(network, list(codes), list(codes.values()))
 
 
 def require_mnist() -> None:

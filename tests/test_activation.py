@@ -6,8 +6,8 @@ import unittest
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests import inside, oracle
-from tests.checks import ComparisonTest, draw_sizes, generator_for
+from tests import oracle, right
+from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate
 
 
 class TestActivation(ComparisonTest):
@@ -18,7 +18,7 @@ class TestActivation(ComparisonTest):
     def compare_function(self, name: str, x, expected, mistakes: dict) -> None:
         network = _baseNetwork()
         if name == "sigmoid_dev":
-            inside.isolate(network, "sigmoid")
+            isolate(network, right.sigmoid)
         self.compare(f"{name}(x)", self.call(network, name, x), expected, mistakes)
 
     def test_sigmoid(self):

@@ -8,8 +8,8 @@ import unittest
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import inside, oracle
-from tests.checks import ComparisonTest, draw_sizes, generator_for, mnist_batch
+from tests import oracle
+from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate, mnist_batch
 
 
 class NetworkTests:
@@ -22,7 +22,7 @@ class NetworkTests:
         if self.name == "TwoLayerNet":
             self.sizes["hidden_size"] = H
         self.model, self.N, self.C = self.Model(**self.sizes), N, C
-        inside.isolate(self.model)
+        isolate(self.model)
         self.weights = {
             name: generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
             for name, shape in self.shapes(D, H, C).items()

@@ -11,7 +11,7 @@ from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
-from tests.checks import ComparisonTest, draw_sizes, generator_for
+from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate
 
 
 class TestOptimizer(ComparisonTest):
@@ -129,7 +129,7 @@ class TestEpoch(ComparisonTest):
             weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
             for name, weight in weights.items():
                 model.weights[name] = weight.copy()
-            inside.isolate(model)
+            isolate(model)
             self.networks.append((model, weights))
 
     def compare_averages(self, what: str, returned, results: list) -> None:
