@@ -1,7 +1,6 @@
 """Sigmoid, ReLU and their derivatives (handout 2.1 a)."""
 
 import math
-import unittest
 
 import numpy as np
 
@@ -73,7 +72,3 @@ class TestActivation(ComparisonTest):
         }
         found = _baseNetwork().ReLU_dev(np.array([[-1.0, 0.0, 1.0]]))
         self.compare("ReLU_dev of -1, 0 and 1", found, [[0, 0, 1]], mistakes)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,6 @@
 """Loading MNIST and cutting it into batches (handout 1.1)."""
 
 import random
-import unittest
 
 import numpy as np
 
@@ -202,7 +201,3 @@ class TestMnist(ComparisonTest):
         self.compare("the first 10 training images", parts[0][:10], images)
         self.compare("the first 10 training labels", parts[1][:10], labels)
         self.compare("the first 5 validation labels", parts[3][:5], [4, 7, 8, 8, 5])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,7 +1,6 @@
 """Softmax, cross-entropy and accuracy (handout 2.1 b and c)."""
 
 import math
-import unittest
 
 import numpy as np
 
@@ -116,7 +115,3 @@ class TestAccuracy(ComparisonTest):
         }
         found = self.call(_baseNetwork(), "compute_accuracy", p, y)
         self.compare("compute_accuracy(x_pred, y)", found, right, mistakes)
-
-
-if __name__ == "__main__":
-    unittest.main()

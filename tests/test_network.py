@@ -3,8 +3,6 @@
 The right values, and those that a typical mistake gives, come from the oracle.
 """
 
-import unittest
-
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
@@ -240,7 +238,3 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
 
     def test_gradient_of_b1(self):
         self.compare_gradient("b1", self.hidden_mistakes("b1"))
-
-
-if __name__ == "__main__":
-    unittest.main()

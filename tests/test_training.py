@@ -1,7 +1,6 @@
 """The optimizer, an epoch and the learning curves (handout 3 and 4)."""
 
 import re
-import unittest
 
 import numpy as np
 
@@ -250,7 +249,3 @@ class TestOutput(InFolder, ComparisonTest):
             self.check_output("update", optimizer.update, model)
             self.check_output("train", utils.train, 1, [p], [y], model, optimizer, False)
             self.check_output("evaluate", utils.evaluate, [p], [y], model, False)
-
-
-if __name__ == "__main__":
-    unittest.main()
