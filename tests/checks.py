@@ -93,8 +93,10 @@ class ComparisonTest(unittest.TestCase):
             return
         names = [name for name, value in (mistakes or {}).items() if same(found, value, tolerance)]
         likeness = how_it_differs(found, expected, tolerance)
-        words = [likeness] * (likeness != "wrong" or not names) + [", or ".join(names)] * any(names)
-        self.fail(f"{what}: {'; '.join(words)}\n{difference(found, expected, tolerance)}")
+        words = ", or ".join(names)
+        if likeness != "wrong" or not names:
+            words = f"{likeness}; {words}" if names else likeness
+        self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
 
     def unpack(self, function: str, returned, *names: str):
         """Return what a function returned, or fail unless it is one value for each name."""

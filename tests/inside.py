@@ -1,4 +1,4 @@
-"""What must run in the process of the solution: `random`, and what is changed, printed and drawn.
+"""What must run in the process of the solution: to seed, to replace functions, to watch output.
 
 Nothing here imports the tests, so that a grader can run it elsewhere.
 """
@@ -25,8 +25,8 @@ def seed_random(seed: int) -> None:
 def isolate(network, names: list[str], codes: list[str]) -> None:
     """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
 
-    The named functions get copies of their arguments; one whose results are wrong is replaced by the
-    right one, whose code is given: a grader must not hand it out before.
+    The named functions get copies of their arguments. One whose results are wrong is replaced by the
+    right one. Its code comes with the call, so that a submission does not have it earlier.
     """
 
     def copying(function):

@@ -1,4 +1,7 @@
-"""The functions of handout 2.1, for the tests of what needs them: see `inside.isolate`."""
+"""The functions of handout 2.1: they replace wrong ones in the tests of networks (`inside.isolate`).
+
+Each stands by itself, because its code is sent to the process of the solution.
+"""
 
 import inspect
 
@@ -23,7 +26,8 @@ def sigmoid(X):
 
 
 def sigmoid_dev(x):
-    return np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))) ** 2
+    s = 1 / (1 + np.exp(-x))
+    return s * (1 - s)
 
 
 def ReLU(X):
