@@ -196,6 +196,21 @@ class TestGrader(InFolder):
                 self.assertEqual(len({*some, *others}), 4)
 
     @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
+    def test_a_closed_folder_hides_nothing(self):
+        with processes.two_users(True) as (_, user):
+            closed = Path(tempfile.mkdtemp(dir="/tmp"))
+            self.addCleanup(shutil.rmtree, closed, ignore_errors=True)
+            for number in range(processes.MOST_FILES):
+                (closed / str(number)).touch()
+                os.chown(closed / str(number), user, user)
+            os.chown(closed, user, user)
+            closed.chmod(0)
+            self.assertTrue(processes.uses_too_much(self.folder, user))
+        with processes.two_users(True) as (_, again):  # ends what was left
+            self.assertEqual(again, user)
+            self.assertFalse(closed.exists())
+
+    @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
     def test_root_refuses_where_others_cannot_run_python(self):
         Path("python").symlink_to(sys.executable)  # in a folder that others cannot enter
         grader = Grader(read_rubric(HERE / "rubric.yaml"), self.place)
@@ -319,7 +334,9 @@ class TestGrader(InFolder):
             shutil.copytree(self.submission, f"class/student {number}")
         with Path("class/student 2/utils.py").open("a") as file:
             file.write("print('here')")
-        Path("class/student 3.zip").write_text("no zip")
+        with zipfile.ZipFile("class/student 3.zip", "w") as archive:
+            for folder in ("a", "\x1b[2J"):
+                archive.writestr(f"{folder}/utils.py", "")
         write_rubric(Path("rubric.yaml"), ["2.1 c"], rules=["imported", "printed"], private=True)
         grader = Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
 
@@ -340,12 +357,14 @@ class TestGrader(InFolder):
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
 student 2,0,nothing is printed (-all),,2,2
-student 3.zip,0,,the submission cannot be read: File is not a zip file,0,0
+student 3.zip,0,,the submission cannot be read: more than one folder has a utils.py: ?[2J/ and a/,0,0
 """
         self.assertEqual(whole, expected)
         feedback = Path("feedback/student 1.txt").read_text()
         self.assertIn("Score: 4 of 4", feedback)
         self.assertNotIn("private ", feedback.replace("private checks", ""))
+        no_text = Path(os.fsdecode(b"a \xff.zip"))
+        self.assertEqual(list(roster.find_submissions([no_text])), [r"a \xff.zip"])
 
 
 @unittest.skipIf(os.name == "nt", "the grader needs Linux or macOS")
