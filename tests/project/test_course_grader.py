@@ -217,6 +217,15 @@ class TestGrader(InFolder):
         with mock.patch.object(sys, "executable", str(self.folder / "python")):
             self.assertRaisesRegex(ValueError, "^root cannot run students' code", grader.try_out)
 
+    def test_gradients_belong_to_the_initial_weights(self):
+        forward = (
+            "\ndef forward(self, X, y, mode='train'):\n"
+            "    self.weights['W1'] = -np.ones_like(self.weights['W1'])  # all gradients are 0\n"
+            "    return np.log(10), 0.1\n\n\nSoftmaxRegression.forward = forward\n"
+        )
+        self.change("models/softmax_regression.py", forward)
+        self.assertEqual(self.grade("2.2 a SoftmaxRegression, initial")[0], 0)
+
     def test_what_is_learned_is_measured_on_our_data(self):
         config = self.place / "project/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
