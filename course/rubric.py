@@ -101,13 +101,13 @@ def check_types(item: RubricItem | Rubric) -> None:
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, as `ConfigLoader` in main.py, which Gradescope has not."""
+    """Rejects duplicate keys, as `ConfigLoader` does; main.py is not in the archive for Gradescope."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
         for key, _ in node.value:
             if keys.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(None, None, f"{key.value} stands twice", key.start_mark)
+                raise yaml.MarkedYAMLError(None, None, f"{key.value} appears twice", key.start_mark)
         return super().construct_mapping(node, deep)
 
 

@@ -28,8 +28,11 @@ def build(folder: Path) -> None:
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
-    told = {name: [one | {"runs": None} for one in of] for name, of in outcomes.items()}
-    summary = json.dumps({"experiments": told, "growth": growth})
+    summaries = {
+        name: [setting | {"runs": None} for setting in settings]
+        for name, settings in outcomes.items()
+    }
+    summary = json.dumps({"experiments": summaries, "growth": growth})
     (drawn / "summary.json").write_text(summary, encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.

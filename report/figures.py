@@ -51,11 +51,11 @@ def looks(settings: list[dict]) -> list[tuple[str, str]]:
     def varied(key: dict) -> list:
         return [key[name] for name in (*experiments.VARIED, "images")]
 
-    chosen, default = (varied(one.key()) for one in (experiments.CHOSEN, experiments.DEFAULT))
+    chosen, default = varied(experiments.CHOSEN.key()), varied(experiments.DEFAULT.key())
     others = itertools.cycle(LINES)
+    keys = [varied(setting) for setting in settings]
     return [
-        CHOSEN if varied(one) == chosen else DEFAULT if varied(one) == default else next(others)
-        for one in settings
+        CHOSEN if key == chosen else DEFAULT if key == default else next(others) for key in keys
     ]
 
 
@@ -97,7 +97,8 @@ def logarithmic(axes: Axes, axis: str, ticks: tuple) -> None:
 def points(axes: Axes, x: list, settings: list[dict], name: str, look: tuple, label="") -> None:
     """Draw a summary of each setting: mean and standard deviation, fractions in percent."""
     factor, (color, marker) = 1 if name == "fit" else 100, look
-    mean, spread = ([factor * one[name][part] for one in settings] for part in ("mean", "spread"))
+    samples = [setting[name] for setting in settings]
+    mean, spread = ([factor * each[part] for each in samples] for part in ("mean", "spread"))
     axes.errorbar(x, mean, spread, color=color, marker=marker, capsize=3, label=label)
     for at, y, own in zip(x, mean, looks(settings)):
         if own == CHOSEN:
@@ -170,7 +171,8 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw the best accuracies against the rate, and the curves behind them."""
     figure, (left, *others) = new_figure(4, 2.55, 2.3)
     for axes, size, look in zip(others, (8, 32, 128), (DARK, MIDDLE, LIGHT)):
-        settings = [one for one in outcomes["batch size and rate"] if one["batch_size"] == size]
+        grid = outcomes["batch size and rate"]
+        settings = [setting for setting in grid if setting["batch_size"] == size]
         rates = [setting["learning_rate"] for setting in settings]
         points(left, rates, settings, "valid", look, f"batches of {size}")
         lines = named(settings, "η = {learning_rate:g}")
@@ -185,7 +187,7 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
 def gap(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw training and validation accuracy against λ and against the number of images."""
     figure, both = new_figure(2, 3.0, 2.7)
-    without = [one for one in outcomes["fresh seeds"] if one["reg"] == 0]
+    without = [setting for setting in outcomes["fresh seeds"] if setting["reg"] == 0]
     drawn = (without + outcomes["gap"], "reg"), (outcomes["images"], "images")
     for axes, (settings, shown) in zip(both, drawn):
         for part, look, label in (("train", DARK, "training"), ("valid", LIGHT, "validation")):
@@ -201,7 +203,7 @@ def gap(outcomes: dict[str, list[dict]]) -> Figure:
 def mixture(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw by epoch what is predicted for rightly and for wrongly labelled training images."""
     figure, (axes,) = new_figure(1, 4.9, 3.1)
-    (mixed,) = (one for one in outcomes["labels"] if "measured" in one)
+    (mixed,) = (setting for setting in outcomes["labels"] if "measured" in setting)
     for name, label, (color, marker) in (
         ("fitted_right", "rightly labelled: the label", DARK),
         ("true_for_wrong", "wrongly labelled: the true digit", MIDDLE),
@@ -228,7 +230,7 @@ def memory(outcomes: dict[str, list[dict]]) -> Figure:
     curves(loss, lines | named(outcomes["inputs"], "{inputs}"), "training loss")
     loss.lines[0].set(linewidth=5, alpha=0.4)  # true labels, under the line of shuffled pixels
     loss.legend()
-    share = [100 * one["corrupted"] for one in labels]
+    share = [100 * setting["corrupted"] for setting in labels]
     points(fit, share, labels, "fit", DARK)
     fit.set(xlabel="random labels (%)", ylabel="epochs to 99 % in training", ylim=(0, None))
     points(test, share, labels, "last_test_accuracy", DARK, "after the last epoch")
@@ -243,11 +245,11 @@ def mistakes(outcomes: dict[str, list[dict]]) -> Figure:
     figure = Figure(figsize=(4.6, 3.1))
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.94, wspace=0.12, hspace=0.3)
     found = outcomes["chosen"][0]["runs"][0]["mistakes"]
-    for axes, one in zip(figure.subplots(4, 7).flat, found):
-        pixels = np.frombuffer(base64.b64decode(one["pixels"]), np.uint8)
+    for axes, mistake in zip(figure.subplots(4, 7).flat, found):
+        pixels = np.frombuffer(base64.b64decode(mistake["pixels"]), np.uint8)
         axes.imshow(pixels.reshape(28, 28), cmap="gray_r", vmin=0, vmax=255)
         axes.set(xticks=[], yticks=[])
-        axes.set_title(f"{one['label']} → {one['predicted']}", size=8, pad=2)
+        axes.set_title(f"{mistake['label']} → {mistake['predicted']}", size=8, pad=2)
         axes.spines[:].set(visible=True, linewidth=0.4)
     return figure
 
