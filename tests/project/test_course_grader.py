@@ -303,7 +303,9 @@ class TestGrader(InFolder):
         self.assertIn("shuffled in place", outputs["generate_batched_data, the caller's lists"])
         [mistake] = [each for each in MISTAKES if each.name == "softmax over the wrong axis"]
         mistake.apply(self.submission)
-        self.assertEqual(self.grade("2.1 b soft", "2.2 a Two")[0], self.grade("2.2 a Two")[0])
+        score, outputs = self.grade("2.1 b soft", "2.2 a TwoLayerNet, gradients of the out")
+        self.assertEqual(score, 2)
+        self.assertIn("(axis 0)", outputs["softmax"])
 
     def test_figures(self):
         import matplotlib.figure
