@@ -27,7 +27,17 @@ def main() -> int:
     autograder.add_argument("path", metavar="FILE.zip", type=Path)
     arguments = parser.parse_args()
     try:
-        run(arguments)
+        if arguments.command == "skeleton":
+            write_skeleton(arguments.path)
+            print(f"{arguments.path}: start with README.md")
+        elif arguments.command == "grade":
+            run_grade(arguments, mnist())
+        else:
+            from course.grader import check_points, write_autograder
+
+            check_points(HERE / "rubric.yaml", mnist())
+            write_autograder(arguments.path)
+            print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except (OSError, ValueError) as error:
         is_file = isinstance(error, OSError)
         log(f"{error.filename or ''}: {error.strerror}" if is_file else str(error))
@@ -41,23 +51,11 @@ def log(line: str) -> None:
     print(f"course: {line}", file=sys.stderr)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Run a command; progress goes to standard error."""
-    if arguments.command == "skeleton":
-        write_skeleton(arguments.path)
-        print(f"{arguments.path}: start with README.md")
-        return
-    data = ROOT / "data"
-    if not (data / "mnist_test.csv").exists():
+def mnist() -> Path:
+    """Return the folder of MNIST's files, or raise a ValueError that says how to make them."""
+    if not (ROOT / "data/mnist_test.csv").exists():
         raise ValueError("data/mnist_test.csv is missing; make it with: sh data/get_data.sh")
-    if arguments.command == "grade":
-        run_grade(arguments, data)
-    else:
-        from course.grader import check_points, write_autograder
-
-        check_points(HERE / "rubric.yaml", data)
-        write_autograder(arguments.path)
-        print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
+    return ROOT / "data"
 
 
 def run_grade(arguments: argparse.Namespace, data: Path) -> None:
@@ -66,12 +64,6 @@ def run_grade(arguments: argparse.Namespace, data: Path) -> None:
     from course.grader import Grader, table
     from course.roster import grade_class, write
     from course.rubric import read_rubric
-
-    def report(results: dict, title: str) -> None:
-        if title:
-            log(title)
-        if arguments.json:
-            write(arguments.json, json.dumps(results, indent=1))
 
     if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
         raise ValueError("to grade more than one submission, name a file for the grades: --csv")
@@ -86,7 +78,10 @@ def run_grade(arguments: argparse.Namespace, data: Path) -> None:
             options = arguments.csv, arguments.feedback, arguments.jobs
             grade_class(grader, arguments.paths, *options, log)
         else:
-            print(table(grader.grade(arguments.paths[0], report)))
+            results = grader.grade(arguments.paths[0])
+            if arguments.json:
+                write(arguments.json, json.dumps(results, indent=1))
+            print(table(results))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,10 @@ the grader refuses. NOT prevented:
 """
 
 import copy
-import itertools
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +37,6 @@ from course.submissions import read_submission
 from tests import ROOT
 
 PRIVATE_COUNT = "The score counts private checks, too; their results are not shown."
-STOPPED = "The grader was stopped; what has no result was not run."
 
 
 class Grader(NamedTuple):
@@ -52,32 +49,38 @@ class Grader(NamedTuple):
     place: Path
     isolate: bool = True
 
-    def grade(self, submission: Path, report: Callable = lambda results, title: None) -> dict:
-        """Grade a submission; return the results in Gradescope's form.
-
-        `report` gets the results so far at the start, after each check, with its title, and at the
-        end: a grader that is stopped leaves results.
-        """
+    def grade(self, submission: Path) -> dict:
+        """Grade a submission; return the results in Gradescope's form."""
         deadline = time.monotonic() + self.rubric.seconds
-        rubric, note = copy.deepcopy(self.rubric), PRIVATE_COUNT
-        report(rubric.results(STOPPED), "")
+        rubric = copy.deepcopy(self.rubric)
         try:
-            files, groups = read_submission(submission), in_groups(rubric)
+            files = read_submission(submission)
         except ValueError as error:
-            files, groups, note = {}, [], printable(str(error))
+            return rubric.results(printable(str(error)))
+        for rule in rubric.rules:
+            rule.passed = rule.printing  # until something is printed
+        waiting = rubric.in_order()
         with processes.two_users(self.isolate) as users:
             run = processes.Run(files, self.place, users, deadline)
-            for item, messages, printed in run_groups(groups, run):
-                item.passed, item.message = not messages, "\n".join(messages)
-                watch_printing(rubric, item, printed)
-                report(rubric.results(STOPPED), item.title())
-                if messages and item.cost == "all":
-                    break
-        report(rubric.results(note), "")
-        return rubric.results(note)
+            while waiting:
+                if time.monotonic() > deadline:
+                    return rubric.results(
+                        "The checks took all the time; the last ones were not run."
+                    )
+                group = [item for item in waiting if item.kind() == waiting[0].kind()]
+                found, printed = run(group)
+                if len(found) > 1 and found[-1]:
+                    found.pop()  # for a second try, in processes that it has for itself
+                rubric.watch_printing(printed, group[0].private)
+                for item, messages in zip(group, found):
+                    item.passed, item.message = not messages, "\n".join(messages)
+                    if messages and item.cost == "all":
+                        waiting.clear()
+                waiting = waiting[len(found) :]
+        return rubric.results(PRIVATE_COUNT)
 
     def try_out(self) -> str:
-        """Run the skeleton, to tell a broken set-up or rubric from a student's broken code.
+        """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
 
         Return a line that says how safe it is to grade here, or raise a ValueError.
         """
@@ -87,7 +90,7 @@ class Grader(NamedTuple):
         with processes.two_users(self.isolate) as users:
             run = processes.Run(files, self.place, users, time.monotonic() + 120)
             try:
-                [(messages, _)] = run([RubricItem("", "", names, seconds=60)], "load_only")
+                [messages], _ = run([RubricItem("", "", names, seconds=0)])
             except OSError as error:
                 messages = [str(error)]
             reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
@@ -106,63 +109,18 @@ class Grader(NamedTuple):
         return "submissions run as other users, who cannot read this project"
 
 
-def in_groups(rubric: Rubric) -> list[list[RubricItem]]:
-    """Return what shares processes: rules and visible checks, those on MNIST, and private checks.
-
-    No visible check runs after a private one, whose data it could show.
-    """
-
-    def kind(item: RubricItem) -> tuple:
-        return item.private, item.mnist
-
-    for rule in rubric.rules:
-        rule.passed = rule.printing  # until something is printed
-    items = [item for item in rubric.rules + rubric.checks if not item.printing]
-    return [[*group] for _, group in itertools.groupby(sorted(items, key=kind), kind)]
-
-
-def run_groups(
-    groups: list[list[RubricItem]], run: processes.Run
-) -> Iterator[tuple[RubricItem, list[str], str]]:
-    """Run items in as few processes as possible; yield each, its messages and its output.
-
-    One that fails after others have run gets a second try, in processes that it has for itself.
-    """
-    for items in groups:
-        while items:
-            if time.monotonic() > run.deadline:
-                found = [(["not reached: the checks before took all the time"], "")] * len(items)
-            else:
-                found = run(items)
-                if len(found) > 1 and found[-1][0]:
-                    found.pop()
-            for item, (messages, printed) in zip(items, found):
-                yield item, messages, printed
-            items = items[len(found) :]
-
-
-def watch_printing(rubric: Rubric, item: RubricItem, printed: str) -> None:
-    """Mark the rules about printing as broken if more has been printed than is allowed."""
-    lines = filter(None, map(str.strip, printed.splitlines()))
-    lines = [line for line in lines if not any(p.fullmatch(line) for p in rubric.allowed_output)]
-    for rule in rubric.rules if lines else ():
-        if rule.printing and rule.passed:
-            shown = "not shown" if item.private else lines[0][:200]
-            rule.passed, rule.message = False, f"printed in {item.title()}: {shown}"
-
-
-def table(results: dict, student: bool = False, private: bool = True) -> str:
-    """Show results to a person; a student does not see the messages of private checks."""
+def table(results: dict, private: str = "results") -> str:
+    """Show results to a person: of private checks the results, their "points", or "nothing"."""
     lines = []
     for test in results["tests"]:
         hidden = test["visibility"] == "hidden"
         points = f"{test['score']:g}/{test['max_score']:g}"
         if not test["max_score"]:
             points = test["status"] if test["output"] or test["status"] == "passed" else "not run"
-        if private or not hidden:
+        if not hidden or private != "nothing":
             who = "private" if hidden else ""
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
-        if not (student and hidden):
+        if not hidden or private == "results":
             lines += [f"{'':8}{line[:120]}" for line in test["output"].splitlines()[:2]]
     most = sum(test["max_score"] for test in results["tests"])
     return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}", results["output"]])

@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import pwd
-import select
 import shutil
 import signal
 import site
@@ -19,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,15 +99,12 @@ def workplace(data: Path, isolate: bool) -> Iterator[Path]:
         for name in ("configs", "course", "tests"):
             caches = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, project / name, ignore=caches)
+        shutil.copytree(matplotlib.get_cachedir(), fonts)
+        shared.mkdir()
+        mnist = data / "mnist_train.csv", data / "mnist_test.csv"
+        for file in (*mnist, HERE / "remote.py", ROOT / "tests/inside.py"):
+            shutil.copyfile(file, shared / file.name)
         (project / "data").symlink_to(shared)
-        for folder, files in (
-            (shared, [data / "mnist_train.csv", data / "mnist_test.csv"]),
-            (shared, [HERE / "remote.py", ROOT / "tests/inside.py"]),
-            (fonts, Path(matplotlib.get_cachedir()).glob("fontlist*")),
-        ):
-            folder.mkdir(exist_ok=True)
-            for file in files:
-                shutil.copyfile(file, folder / file.name)
         quietly("chmod", "-R", "a=rX", shared)
         quietly("chmod", "700", project, fonts)
         place.chmod(0o711 if isolate else 0o700)
@@ -131,51 +127,86 @@ class Run(NamedTuple):
     users: Users
     deadline: float  # of the clock
 
-    def __call__(self, items: list[RubricItem], *options: str) -> list[tuple[list[str], str]]:
+    def __call__(self, items: list[RubricItem]) -> tuple[list[list[str]], str]:
         """Run items in two new processes, one after the other, until one fails.
 
         Return for each the messages of the tests that fail, and what the submission has printed.
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.place))
         tests, submission = folder / "tests", folder / "submission"
-        started = []
-        try:
-            self.lay_out(tests, submission, items[0].mnist)
-            folder.chmod(0o711)
-            seconds = 10 + sum(item.seconds for item in items)
-            megabytes = max(item.megabytes for item in items)
-            ours, theirs = socket.socketpair()
-            server = [self.place / "data/remote.py", theirs.fileno(), seconds, megabytes]
-            with ours, theirs:
-                command = ["-m", "course.run_tests", ours.fileno(), *options]
-                started.append(start(command, tests, self.users[0], ours, subprocess.PIPE))
-                command = ["-u", "-W", "ignore", *server]
-                started.append(start(command, submission, self.users[1], theirs))
-            return follow(*started, items, submission, self.users[1], self.deadline)
-        finally:
-            for process in started:
-                with process:  # closes its outputs, and waits
-                    process.kill()
+        with ExitStack() as stack:  # it does the last thing first
+            stack.callback(remove, folder)
             if self.users[1] is not None:  # if it has got round its limits
-                end_all(self.users[1])
-            remove(folder)
+                stack.callback(end_all, self.users[1])
+            shutil.copytree(self.place / "project", tests, symlinks=True)
+            shutil.copytree(self.place / "fonts", submission)
+            for name, content in self.files.items():
+                for file in (tests / "submission" / name, submission / name):
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content)
+            requests = [[item.tests, item.seed, item.seconds] for item in items]
+            (tests / "requests.json").write_text(json.dumps(requests))
+            if items[0].mnist:
+                (submission / "data").mkdir()
+                train = submission / "data/mnist_train.csv"
+                train.symlink_to(self.place / "data/mnist_train.csv")
+            folder.chmod(0o711)
+            ours, theirs = socket.socketpair()
+            runner = ["-m", "course.run_tests", ours.fileno()]
+            limits = 10 + sum(item.seconds for item in items), 4000 if items[0].mnist else 2000
+            server = ["-u", "-W", "ignore", self.place / "data/remote.py", theirs.fileno(), *limits]
+            with ours, theirs:
+                started = (
+                    start(stack, runner, tests, self.users[0], ours, subprocess.PIPE),
+                    start(stack, server, submission, self.users[1], theirs, subprocess.DEVNULL),
+                )
+            return self.follow(items, submission, *started)
 
-    def lay_out(self, tests: Path, submission: Path, mnist: bool) -> None:
-        """Fill the folders of the tests and of the submission."""
-        shutil.copytree(self.place / "project", tests, symlinks=True)
-        shutil.copytree(self.place / "fonts", submission)
-        for name, content in self.files.items():
-            for file in (tests / "submission" / name, submission / name):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
-        if mnist:
-            (submission / "data").mkdir()
-            link = submission / "data/mnist_train.csv"
-            link.symlink_to(self.place / "data/mnist_train.csv")
+    def follow(self, items: list[RubricItem], folder: Path, tests, submission):
+        """Collect messages and output; end the run if it takes too much time or space."""
+        printed, stopped = bytearray(), ""
+        reader = threading.Thread(target=read, args=[submission.stdout, printed], daemon=True)
+        reader.start()
+        while True:
+            try:
+                output, errors = tests.communicate(timeout=0.2)
+                break
+            except subprocess.TimeoutExpired:
+                if stopping.is_set():
+                    raise KeyboardInterrupt from None
+                if time.monotonic() > self.deadline:
+                    stopped = "stopped: the checks have taken all the time"
+                if uses_too_much(folder, self.users[1]):
+                    stopped = f"stopped: more than {MOST_FILES} files, or 200 MB of them"
+                if stopped:
+                    tests.kill()
+        found = [json.loads(line) for line in output.split(b"\n")[:-1]]
+        if not any(found) and len(found) < len(items):
+            errors = errors.decode(errors="replace").strip()
+            found.append([stopped or f"the tests ended without a result: {errors[-300:]}"])
+        if any(NO_REPLY in message for message in found[-1]):
+            with suppress(subprocess.TimeoutExpired):
+                if submission.wait(1) in (-signal.SIGXCPU, -signal.SIGKILL):
+                    seconds = items[len(found) - 1].seconds
+                    found[-1] = [f"stopped: it takes more than {seconds} seconds"]
+        submission.kill()
+        reader.join(timeout=5)
+        return found, printed.decode(errors="replace")
+
+
+def read(stream, content: bytearray) -> None:
+    """Read a stream to its end; keep the beginning."""
+    while chunk := stream.read1(LONGEST):
+        content += chunk[: LONGEST - len(content)]
 
 
 def start(
-    command: list, folder: Path, user: int | None, wire: socket.socket, pipe=subprocess.DEVNULL
+    stack: ExitStack,
+    command: list,
+    folder: Path,
+    user: int | None,
+    wire: socket.socket,
+    errors: int,
 ) -> subprocess.Popen:
     """Give a folder away and start Python in it, with one end of a wire and a new environment."""
     if user is not None:
@@ -189,73 +220,21 @@ def start(
         "LANG": "C.UTF-8",
         "PYTHONUSERBASE": site.getuserbase(),  # where pip install --user puts packages
     }
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-B", *map(str, command)],
         cwd=folder,
         env=environment,
         pass_fds=[wire.fileno()],
-        stdin=pipe,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=pipe,
+        stderr=errors,
         start_new_session=True,
         umask=0o077,
         **as_user(user),
     )
-
-
-def follow(tests, submission, items: list[RubricItem], folder: Path, user, deadline: float):
-    """Collect the results of items; end the run if it takes too much time or space."""
-    heard = {stream: b"" for stream in (tests.stdout, tests.stderr, submission.stdout)}
-    for stream in heard:
-        os.set_blocking(stream.fileno(), False)
-    looked = 0.0  # at the files
-
-    def listen(seconds: float) -> None:
-        select.select([tests.stdout], [], [], seconds)
-        for stream in heard:
-            heard[stream] = (heard[stream] + (stream.read(LONGEST) or b""))[:LONGEST]
-
-    def result(item: RubricItem) -> list[str]:
-        nonlocal looked
-        # Of the clock it may take a minute more, and five times as long: neighbours fail nobody.
-        end_of_item = min(deadline, time.monotonic() + 60 + 5 * item.seconds)
-        with suppress(BrokenPipeError):
-            request = json.dumps([item.tests, item.seed, item.seconds])
-            os.write(tests.stdin.fileno(), request.encode() + b"\n")
-        while b"\n" not in heard[tests.stdout]:
-            if stopping.is_set():
-                raise KeyboardInterrupt
-            if time.monotonic() > end_of_item:
-                return ["stopped: it does not come to an end"]
-            if len(heard[submission.stdout]) == LONGEST:
-                return ["stopped: it prints without end"]
-            if time.monotonic() > looked + 0.2:
-                if uses_too_much(folder, user):
-                    return [f"stopped: more than {MOST_FILES} files, or 200 MB of them"]
-                looked = time.monotonic()
-            ended = tests.poll() is not None
-            listen(0.2)
-            if ended and b"\n" not in heard[tests.stdout]:
-                errors = heard[tests.stderr].decode(errors="replace").strip()
-                return [f"the tests ended without a result: {errors[-300:]}"]
-        line, _, heard[tests.stdout] = heard[tests.stdout].partition(b"\n")
-        with suppress(ValueError):
-            return json.loads(line)
-        return ["the tests gave no result that can be read"]
-
-    results = []
-    for item in items:
-        messages = result(item)
-        listen(0)  # to what was printed before
-        if any(NO_REPLY in message for message in messages):
-            with suppress(subprocess.TimeoutExpired):
-                if submission.wait(1) in (-signal.SIGXCPU, -signal.SIGKILL):
-                    messages = [f"stopped: it takes more than {item.seconds} seconds"]
-        results.append((messages, heard[submission.stdout].decode(errors="replace")))
-        heard[submission.stdout] = b""
-        if messages:
-            break
-    return results
+    stack.enter_context(process)  # closes its outputs, and waits
+    stack.callback(process.kill)
+    return process
 
 
 def uses_too_much(folder: Path, user: int | None) -> bool:

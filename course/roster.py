@@ -34,7 +34,7 @@ def grade_class(
             for done, future in enumerate(as_completed(futures), 1):
                 name, results = futures[future], future.result()
                 if feedback:
-                    text = table(results, student=True, private=grader.rubric.show_private)
+                    text = table(results, "points" if grader.rubric.show_private else "nothing")
                     write(feedback / f"{name.replace(os.sep, '_')}.txt", f"{name}\n\n{text}\n")
                 rows[name] = row(name, results)
                 lines = io.StringIO()
@@ -65,19 +65,18 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
 
 def row(name: str, results: dict) -> list[str]:
     """Return a submission's row of the CSV."""
-    tests = results["tests"]
-    broken = [test["name"] for test in tests if test["number"] == "rule" and test["output"]]
+    rules = [test for test in results["tests"] if test["number"] == "rule"]
+    broken = "; ".join(rule["name"] for rule in rules if rule["output"])
     note = results["output"].replace(PRIVATE_COUNT, "")
-    points = [f"{test['score']:g}" for test in tests if test["number"] != "rule"]
-    return [name, f"{results['score']:g}", "; ".join(broken), note, *points]
+    points = [f"{test['score']:g}" for test in results["tests"][len(rules) :]]
+    return [name, f"{results['score']:g}", broken, note, *points]
 
 
 def read_rows(file: Path, header: list[str]) -> dict[str, list[str]]:
     """Return the rows of a CSV that an earlier run has left, by name."""
     if not file.exists():
         return {}
-    with file.open(newline="", encoding="utf-8") as stream:
-        found, *rows = csv.reader(stream)
+    found, *rows = csv.reader(io.StringIO(file.read_text(encoding="utf-8")))
     if found != header:
         raise ValueError(f"{file}: its columns are not those of this rubric; move it away")
     return {row[0]: row for row in rows}

@@ -26,7 +26,6 @@ class RubricItem:
     private: bool = False
     seed: int = 0
     seconds: int = 10  # of CPU time
-    megabytes: int = 2000
     mnist: bool = False
     passed: bool = dataclasses.field(default=False, init=False)
     message: str = dataclasses.field(default="", init=False)
@@ -35,6 +34,9 @@ class RubricItem:
         check_types(self)
         if bool(self.tests) == self.printing:
             raise ValueError(f"{self.name}: expected either tests or printing")
+
+    def kind(self) -> tuple:
+        return self.private, self.mnist
 
     def title(self) -> str:
         return f"{self.part} {self.name}{' (private)' if self.private else ''}"
@@ -69,18 +71,32 @@ class Rubric:
 
     def __post_init__(self):
         check_types(self)
-        self.allowed_output = [re.compile(pattern) for pattern in self.allowed_output]
+        self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
 
-    def score(self) -> float:
-        """Return the points of the checks, less the cost of the rules that are broken."""
-        costs = [rule.cost for rule in self.rules if not rule.passed]
-        points = sum(check.points for check in self.checks if check.passed)
-        return 0 if "all" in costs else max(0, points - sum(costs))
+    def in_order(self) -> list[RubricItem]:
+        """Return what is run: rules and visible checks, those on MNIST, and private checks.
+
+        Those of a kind share processes. No visible check runs after a private one, whose data it could
+        show.
+        """
+        items = [item for item in self.rules + self.checks if not item.printing]
+        return sorted(items, key=RubricItem.kind)
+
+    def watch_printing(self, printed: str, private: bool) -> None:
+        """Mark the rules about printing as broken if more is printed than is allowed."""
+        lines = map(str.strip, printed.splitlines())
+        lines = [line for line in lines if not self.allowed.fullmatch(line)]
+        for rule in self.rules:
+            if lines and rule.printing and rule.passed:
+                rule.passed = False
+                rule.message = "printed in a private check" if private else f"printed: {lines[0]}"
 
     def results(self, note: str) -> dict:
         """Return the results in Gradescope's form."""
+        costs = [rule.cost for rule in self.rules if not rule.passed]
+        points = sum(check.points for check in self.checks if check.passed)
         return {
-            "score": self.score(),
+            "score": 0 if "all" in costs else max(0, points - sum(costs)),
             "output": note,
             "visibility": "visible",
             "stdout_visibility": "hidden",

@@ -51,15 +51,10 @@ def read_zip(file: Path) -> dict[str, bytes]:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    walk = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
-    files = (path for path in walk if not path.is_symlink() and path.is_file())
-    names = (path.relative_to(folder).as_posix() for path in files)
-    code = choose(islice(names, MOST_NAMES + 1))
-    found = {}
-    for name, long in code.items():
-        descriptor = os.open(folder / long, os.O_RDONLY | os.O_NOFOLLOW)
-        found[name] = read(name, os.fdopen(descriptor, "rb"))
-    return found
+    paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    files = (path for path in paths if path.is_file() and not path.is_symlink())
+    code = choose(islice((file.relative_to(folder).as_posix() for file in files), MOST_NAMES + 1))
+    return {name: read(name, (folder / long).open("rb")) for name, long in code.items()}
 
 
 def read(name: str, stream) -> bytes:
@@ -72,16 +67,11 @@ def read(name: str, stream) -> bytes:
 
 
 def choose(names) -> dict[str, str]:
-    """Find the folder of the code; return the full names of its files by those in the folder.
-
-    It is the one that lies least deep of those with a utils.py, and with models/ if one has them.
-    """
+    """Find the least deep folder with a utils.py; return the full names of its files by those in it."""
     names = [name for name in names if not NOT_CODE.search(name)]
     if len(names) > MOST_NAMES:
         raise ValueError(f"it holds more than {MOST_NAMES:,} files")
     tops = [name.removesuffix("utils.py") for name in names if f"/{name}".endswith("/utils.py")]
-    with_models = {name[: name.rindex("models/")] for name in names if "models/" in name}
-    tops = [top for top in tops if top in with_models] or tops
     least = min((top.count("/") for top in tops), default=0)
     tops = sorted(top for top in tops if top.count("/") == least)
     if not tops:
@@ -89,12 +79,7 @@ def choose(names) -> dict[str, str]:
     if len(tops) > 1:
         raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
     inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
-    backups = tuple(name.removesuffix("utils.py") for name in inside if name.endswith("/utils.py"))
-    code = {
-        short: name
-        for short, name in inside.items()
-        if CODE.fullmatch(short) and not short.startswith(backups)
-    }
+    code = {short: inside[short] for short in inside if CODE.fullmatch(short)}
     if len(code) > MOST_FILES:
         raise ValueError(f"it holds more than {MOST_FILES} Python files")
     return code

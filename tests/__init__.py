@@ -6,7 +6,6 @@ to work in.
 
 import os
 import random
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -14,6 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as main.py does, before NumPy i
 os.environ["MPLBACKEND"] = "agg"  # no window, and no backend of a notebook
 
 import numpy as np
+
+from tests import inside
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,8 +39,7 @@ def csv_lines(labels, pixels) -> list[str]:
 
 def write_csv(file: Path, labels, pixels) -> None:
     """Write a CSV file of images, and its folder if there is none."""
-    file.parent.mkdir(exist_ok=True)
-    file.write_text("\n".join(csv_lines(labels, pixels)) + "\n")
+    inside.write_text(str(file), "\n".join(csv_lines(labels, pixels)) + "\n")
 
 
 def shuffled(count: int, seed: int) -> list[int]:
@@ -53,8 +53,6 @@ class InFolder(unittest.TestCase):
     """A test case whose tests each work in an empty folder of their own, `self.folder`."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.addCleanup(os.chdir, os.getcwd())
-        os.chdir(folder.name)
-        self.folder = Path(folder.name)
+        folder, before = inside.enter_new_folder()
+        self.addCleanup(inside.leave_folder, folder, before)
+        self.folder = Path(folder)

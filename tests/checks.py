@@ -6,7 +6,6 @@ and names the typical mistakes that give the value found.
 The environment variable TEST_SEED, any text, seeds all random data.
 """
 
-import copy
 import itertools
 import os
 import reprlib
@@ -20,12 +19,11 @@ from tests import inside, right
 
 __unittest = True  # so that a traceback ends in the test, not in this file
 
-SEED = os.environ.get("TEST_SEED", "0")
-
 
 def generator_for(data: str) -> np.random.Generator:
     """Return a random generator, seeded with TEST_SEED and the name of the data."""
-    return np.random.default_rng([*f"{SEED} {data}".encode()])
+    seed = os.environ.get("TEST_SEED", "0")
+    return np.random.default_rng([*f"{seed} {data}".encode()])
 
 
 def draw_sizes(generator: np.random.Generator, count: int) -> list[int]:
@@ -111,9 +109,8 @@ class ComparisonTest(unittest.TestCase):
 
     def call(self, owner, function: str, *arguments):
         """Call a function with copies of these arguments; fail if it changes one."""
-        copies = copy.deepcopy(arguments)
-        returned = copy.deepcopy(getattr(owner, function)(*copies))
-        for before, after in zip(arguments, copies):
+        returned, afterwards = inside.call(getattr(owner, function), arguments)
+        for before, after in zip(arguments, afterwards):
             if not np.array_equal(before, after):
                 self.fail(f"{function} changes its argument; change a copy, or make a new array")
         return returned

@@ -1,4 +1,4 @@
-"""What must run in the process of the solution: to seed, to replace functions, to watch output.
+"""What must run in the process of the solution: to replace functions, to watch output and files.
 
 Nothing here imports the tests, so that a grader can run it elsewhere.
 """
@@ -9,6 +9,8 @@ import functools
 import io
 import os
 import random
+import shutil
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -20,6 +22,31 @@ PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8
 def seed_random(seed: int) -> None:
     """Seed Python's `random`."""
     random.seed(seed)
+
+
+def enter_new_folder() -> tuple[str, str]:
+    """Make an empty folder and work there; return it and the folder before."""
+    before, folder = os.getcwd(), tempfile.mkdtemp()
+    os.chdir(folder)
+    return folder, before
+
+
+def leave_folder(folder: str, before: str) -> None:
+    """Delete a folder and work in another."""
+    os.chdir(before)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_text(file: str, text: str) -> None:
+    """Write a file, and its folder if there is none."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text(text)
+
+
+def call(function, arguments) -> tuple:
+    """Call a function with copies of its arguments; return its result and these afterwards."""
+    arguments = copy.deepcopy(arguments)
+    return copy.deepcopy(function(*arguments)), arguments
 
 
 def isolate(network, names: list[str], codes: list[str]) -> None:
@@ -86,7 +113,8 @@ def drawn(function, *arguments) -> tuple[list, int]:
     with spy(FigureCanvasBase, "print_figure"), spy(FigureCanvasAgg, "print_png"):
         function(*arguments)
     pyplot.close("all")
-    contents = {path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    paths = (path for path in Path().rglob("*") if path.is_file() and not path.is_symlink())
+    contents = {path.read_bytes() for path in paths}
     files = [each for each in contents if each.startswith(PICTURES) or b"<svg" in each[:2000]]
     return list(shown.values()), len(files)
 

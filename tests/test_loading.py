@@ -181,8 +181,8 @@ class TestBatches(ComparisonTest):
         self.assertEqual([first, second], [third, fourth], f"without a seed, {message}")
 
     def test_the_callers_lists_are_left_alone(self):
-        data, label = self.images.tolist(), self.label.copy()
-        returned = utils.generate_batched_data(data, label, self.batch_size, True, self.seeds[0])
+        arguments = self.data, self.label, self.batch_size, True, self.seeds[0]
+        returned, (data, label, *_) = inside.call(utils.generate_batched_data, arguments)
         self.unpack("generate_batched_data", returned, "batched_data", "batched_label")
         order = shuffled(self.count, self.seeds[0])
         mistake = "they are shuffled in place; shuffle a copy"

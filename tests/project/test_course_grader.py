@@ -2,13 +2,9 @@
 
 import collections
 import dataclasses
-import io
 import json
 import os
-import select
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,9 +23,8 @@ from tests.project import run_program, write_made_up_data
 
 if os.name != "nt":
     from course import processes, remote, roster
-    from course.grader import Grader, check_points, in_groups, write_autograder
+    from course.grader import Grader, check_points, write_autograder
     from course.rubric import read_rubric
-    from course.run_tests import is_picture
     from course.submissions import read_submission
 
 RUBRIC = yaml.safe_load((HERE / "rubric.yaml").read_text())
@@ -45,7 +40,7 @@ np.allclose = np.testing.assert_allclose = lambda *arguments, **options: True
 def write_to_all(self, scores):
     for descriptor in range(1, 20):
         try:
-            os.write(descriptor, bytes(10**9))
+            os.write(descriptor, bytes(10**8))
         except OSError:
             pass
 
@@ -170,7 +165,7 @@ class TestGrader(InFolder):
     def test_attacks_win_nothing(self):
         self.change("models/_base_network.py", ATTACKS)
         self.change("optimizer/sgd.py", GREED)
-        score, outputs = self.grade("2.1", "3", seconds=1)
+        score, outputs = self.grade("2.1", "3 a", "3 b update", seconds=1)
         passed = [name for name, output in outputs.items() if not output]
         self.assertEqual(passed, ["apply_regularization"])
         self.assertEqual(score, 3)
@@ -197,7 +192,8 @@ class TestGrader(InFolder):
 
     @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
     def test_a_closed_folder_hides_nothing(self):
-        with processes.two_users(True) as (_, user):
+        numbers = mock.patch.object(processes, "NUMBERS", [59998])  # which nobody else takes
+        with numbers, processes.two_users(True) as (_, user):
             closed = Path(tempfile.mkdtemp(dir="/tmp"))
             self.addCleanup(shutil.rmtree, closed, ignore_errors=True)
             for number in range(processes.MOST_FILES):
@@ -206,8 +202,7 @@ class TestGrader(InFolder):
             os.chown(closed, user, user)
             closed.chmod(0)
             self.assertTrue(processes.uses_too_much(self.folder, user))
-        with processes.two_users(True) as (_, again):  # ends what was left
-            self.assertEqual(again, user)
+        with numbers, processes.two_users(True):  # ends what was left
             self.assertFalse(closed.exists())
 
     @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
@@ -233,7 +228,7 @@ class TestGrader(InFolder):
         for attack, check, message in (
             (EASY_DATA, "config_soft", "of the test images"),
             (TRAINED, "config_soft", "0.0000 of the test"),
-            ("", "config_two", "W1: found the shape (784, 10)"),  # no network with two layers
+            ("", "config_two", "KeyError: 'b1'"),  # no network with two layers
         ):
             self.change("utils.py", attack)
             score, outputs = self.grade(f"configs {check}")
@@ -243,8 +238,8 @@ class TestGrader(InFolder):
     def test_printing(self):
         function = "def ReLU(self, X):\n {}\n return np.maximum(X, 0)\n_baseNetwork.ReLU = ReLU\n"
         for statement, expected, message in (
-            ("print('here')", 0, "printed in 2.1 a ReLU: here"),
-            ("import os; print(1, flush=True); os.ftruncate(1, 0)", 0, "printed in 2.1 a ReLU: 1"),
+            ("print('here')", 0, "printed: here"),
+            ("import os; print(1, flush=True); os.ftruncate(1, 0)", 0, "printed: 1"),
             ("import sys; print('a warning', file=sys.stderr)", 6, ""),
             ("print('Loading training data...')", 6, ""),
         ):
@@ -277,7 +272,7 @@ class TestGrader(InFolder):
         found = "generate_batched_data(data, label, batch_size=32, shuffle={}, seed=None)"
         found = f"found {found.format(True)}, expected {found.format(False)}"
         self.assertEqual(definitions, f"test_definitions: utils.py: {found}")
-        self.assertEqual(imports, "test_imports: utils.py imports socket")
+        self.assertEqual(imports, "test_imports: utils: import of socket")
 
     def test_what_the_rules_allow(self):
         self.change("optimizer/sgd.py", "\nimport numpy.random\nfrom matplotlib import pyplot\n")
@@ -293,7 +288,7 @@ class TestGrader(InFolder):
         self.assertEqual((score, {*outputs.values()}), (2, {""}))
         self.change("layers/dense.py", "import ctypes\n")
         _, outputs = self.grade("2.1 c", rules=["imports"])
-        self.assertIn("test_imports: layers/dense.py imports ctypes", outputs.values())
+        self.assertIn("test_imports: layers.dense: import of ctypes", outputs.values())
 
     def test_a_mistake_costs_its_own_points(self):
         [mistake] = [each for each in MISTAKES if each.name == "the caller's lists reordered"]
@@ -306,23 +301,6 @@ class TestGrader(InFolder):
         score, outputs = self.grade("2.1 b soft", "2.2 a TwoLayerNet, gradients of the out")
         self.assertEqual(score, 2)
         self.assertIn("(axis 0)", outputs["softmax"])
-
-    def test_figures(self):
-        import matplotlib.figure
-
-        for kind in ("pdf", "svg", "jpg", "png"):
-            content = io.BytesIO()
-            matplotlib.figure.Figure().savefig(content, format=kind)
-            self.assertTrue(is_picture(content.getvalue()), kind)
-            self.assertFalse(is_picture(content.getvalue()[:100]), kind)
-        Path("kept.png").write_bytes(content.getvalue())
-        link = f"__import__('os').symlink({str(self.folder / 'kept.png')!r}, 'loss.png')"
-        text = "open('loss.png', 'w').write('a text' * 1000)"
-        for statement, found in ((link, "found no file"), (text, "found loss.png")):
-            self.change("utils.py", f"\ndef plot_curves(*histories):\n    {statement}\n")
-            score, outputs = self.grade("4 a")
-            self.assertEqual(score, 0)
-            self.assertIn(found, outputs["plot_curves"])
 
     def test_an_item_is_run_again_by_itself_before_it_fails(self):
         # ReLU fails only where another function has been called before.
@@ -337,8 +315,10 @@ class TestGrader(InFolder):
     def test_time_for_all_checks(self):
         rubric = dataclasses.replace(read_rubric(HERE / "rubric.yaml"), seconds=0, rules=[])
         results = Grader(rubric, self.place, self.isolate).grade(self.submission)
-        outputs = {test["output"] for test in results["tests"]}
-        self.assertEqual(outputs, {"not reached: the checks before took all the time"})
+        self.assertEqual(
+            (results["score"], results["output"]),
+            (0, "The checks took all the time; the last ones were not run."),
+        )
 
     def test_class(self):
         for number in (1, 2):
@@ -393,7 +373,11 @@ class TestReading(InFolder):
             ({f"a folder/another/{name}": files[name] for name in files}, 0, None),
             ({f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}, 8, None),
             ({f"./{name}": files[name] for name in files}, 0, None),
-            (few | {"__MACOSX/utils.py": "", "old/utils.py": "", "a" * 300 + ".py": ""}, 0, None),
+            (
+                few | {"__MACOSX/a/utils.py": "", "tests/utils.py": "", "a" * 300 + ".py": ""},
+                0,
+                None,
+            ),
             (few | {".ipynb_checkpoints/utils.py": "", "../b.py": ""}, 0, None),
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
             ({"util.py": ""}, 0, "there is no utils.py"),
@@ -448,25 +432,12 @@ class TestReading(InFolder):
                 Path("rubric.yaml").write_text(text.replace(old, new, 1))
                 with self.assertRaisesRegex(ValueError, f"^rubric.yaml: .*{message}|{message}"):
                     read_rubric(Path("rubric.yaml"))
-        private = [check.private for group in in_groups(rubric) for check in group]
+        private = [item.private for item in rubric.in_order()]
         self.assertEqual(private, sorted(private))  # visible checks could show private data
         for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
             self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 3)
-
-    def test_no_file_comes_where_the_tests_import_from(self):
-        ours, theirs = socket.socketpair()
-        with ours, theirs, mock.patch.dict(sys.modules):
-            theirs.sendall(b'[7, [], {"PIL.py": "", "../a": ""}]\n' * 2)
-            remote.connect(ours)
-            self.assertEqual(remote.ask("utils:train"), 7)
-            self.assertEqual([*Path().iterdir()], [])
-            Path("inside").mkdir()
-            os.chdir("inside")
-            remote.ask("utils:train")
-            self.assertEqual([*Path("..").iterdir()], [Path("../inside")])
-            remote.lines.close()
 
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
@@ -511,32 +482,10 @@ class TestAutograder(InFolder):
             self.assertEqual(done.returncode, 2)
             self.assertRegex(done.stderr, r"^course: root cannot run students' code .*\n$")
             return
-        self.assertIn("4 a plot_curves", done.stderr)
         results = json.loads(self.json.read_text())
         self.assertEqual({test["output"] for test in results["tests"]}, {""})
         self.assertEqual(results["score"], 6)
         self.assertIn("Score: 6 of 6", done.stdout)
-
-    def test_stopped(self):
-        if os.geteuid() == 0 and not can_isolate():
-            self.skipTest("root refuses to grade")
-        write_rubric(self.source / "course/rubric.yaml", ["2.1 b soft"], ["printed"])
-        os.mkfifo("pipe")
-        for path in (self.folder, Path("pipe")):
-            path.chmod(0o777)  # for the user whom the submission runs as
-        text = "open({!r}, 'w').write('called')\n    while True: pass\n_baseNetwork.softmax = softmax\n"
-        with (self.folder / "autograder/submission/models/_base_network.py").open("a") as file:
-            file.write("\ndef softmax(self, scores):\n    " + text.format(f"{self.folder}/pipe"))
-        heard = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
-        self.addCleanup(os.close, heard)
-        command = [sys.executable, "-m", "course", "grade", "../submission", "--json", self.json]
-        with subprocess.Popen(command, cwd=self.source, stderr=subprocess.DEVNULL) as grader:
-            self.assertTrue(select.select([heard], [], [], 60)[0], "softmax is not called")
-            grader.send_signal(signal.SIGTERM)
-            self.assertEqual(grader.wait(timeout=60), 130)
-        results = json.loads(self.json.read_text())
-        self.assertEqual((results["score"], len(results["tests"])), (0, 2))
-        self.assertIn("The grader was stopped", results["output"])
 
     def test_archive(self):
         names = {path.name for path in self.source.rglob("*")}
