@@ -102,10 +102,11 @@ def explain(error: BaseException, home: str) -> str:
     return text
 
 
-def limit(seconds: int, megabytes: int) -> None:
-    """Limit this process: its time, memory and files, and no process beside it."""
-    limits = {"CPU": seconds, "AS": megabytes * 2**20, "FSIZE": 10 * 2**20, "NPROC": 0, "CORE": 0}
-    for name, value in (limits | {"NOFILE": 64}).items():
+def limit(seconds: int) -> None:
+    """Limit this process: its CPU time, memory and files, and no process beside it."""
+    memory, file = 4 * 2**30, 10 * 2**20
+    limits = {"CPU": seconds, "AS": memory, "FSIZE": file, "NOFILE": 64, "NPROC": 0, "CORE": 0}
+    for name, value in limits.items():
         with suppress(ValueError):  # macOS does not limit memory
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
@@ -192,6 +193,6 @@ class Remote:
 
 
 if __name__ == "__main__":
-    limit(*map(int, sys.argv[2:]))
+    limit(int(sys.argv[2]))
     sys.path.insert(0, os.getcwd())
     serve(socket.socket(fileno=int(sys.argv[1])))

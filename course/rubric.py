@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import secrets
 import zlib
 from pathlib import Path
 
@@ -26,7 +25,6 @@ class RubricItem:
     private: bool = False
     seed: int = 0
     seconds: int = 10  # of CPU time
-    mnist: bool = False
     passed: bool = dataclasses.field(default=False, init=False)
     message: str = dataclasses.field(default="", init=False)
 
@@ -34,9 +32,6 @@ class RubricItem:
         check_types(self)
         if bool(self.tests) == self.printing:
             raise ValueError(f"{self.name}: expected either tests or printing")
-
-    def kind(self) -> tuple:
-        return self.private, self.mnist
 
     def title(self) -> str:
         return f"{self.part} {self.name}{' (private)' if self.private else ''}"
@@ -74,13 +69,9 @@ class Rubric:
         self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
 
     def in_order(self) -> list[RubricItem]:
-        """Return what is run: rules and visible checks, those on MNIST, and private checks.
-
-        Those of a kind share processes. No visible check runs after a private one, whose data it could
-        show.
-        """
+        """Return what is run; no visible check runs after a private one, whose data it could show."""
         items = [item for item in self.rules + self.checks if not item.printing]
-        return sorted(items, key=RubricItem.kind)
+        return sorted(items, key=lambda item: item.private)
 
     def watch_printing(self, printed: str, private: bool) -> None:
         """Mark the rules about printing as broken if more is printed than is allowed."""
@@ -133,12 +124,11 @@ def read_rubric(path: Path) -> Rubric:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader)
         seeds = {kind: seed_number(content.pop(f"{kind}_seed")) for kind in ("public", "private")}
         rules = [RubricItem("rule", **entry) for entry in content.pop("rules")]
-        checks, mnist_seed = [], secrets.randbelow(2**32)  # not private_seed: it could be guessed
+        checks = []
         for entry in content.pop("checks"):
             points = {kind: entry.pop(kind, 0) for kind in seeds}
             for kind, count in points.items():
-                seed = mnist_seed if entry.get("mnist") else seeds[kind]
-                own = {"points": count, "private": kind == "private", "seed": seed}
+                own = {"points": count, "private": kind == "private", "seed": seeds[kind]}
                 checks.append(RubricItem(**entry, **own))
         rules = [rule for rule in rules if rule.cost]
         return Rubric(rules, [check for check in checks if check.points], **content)

@@ -12,6 +12,7 @@ import functools
 import json
 import modulefinder
 import os
+import random
 import socket
 import sys
 import unittest
@@ -37,7 +38,7 @@ class Result(unittest.TestResult):
 
 
 def main(descriptor: str) -> None:
-    remote.limit(seconds=1000, megabytes=2000)
+    remote.limit(seconds=1000)
     wire = socket.socket(fileno=int(descriptor))
     remote.connect(wire)
     for tests, seed, seconds in json.loads(Path("requests.json").read_text()):
@@ -136,8 +137,8 @@ def outside_imports(folder: Path) -> dict[str, list[str]]:
 class TestDefaultConfigs(unittest.TestCase):
     """The submission trains for an epoch; what it has learned is measured here, on our data.
 
-    All labels are moved by a number that the seed decides: weights that were trained elsewhere are right
-    for no image. The columns of the initial weights move with them, and the network learns as always.
+    All labels are moved by a random number: weights that were trained elsewhere are right for no
+    image. The columns of the initial weights move with them, and the network learns as always.
 
     SoftmaxRegression gets 0.90 of the test images right after an epoch, TwoLayerNet 0.73, and a net
     that learns nothing 0.10. With other orders of the images, TwoLayerNet gets 0.72 to 0.76, but
@@ -150,7 +151,7 @@ class TestDefaultConfigs(unittest.TestCase):
     def check_accuracy(self, config: str, network: str, *names: str) -> None:
         """Train the network and check its weights, given by name, the last matrix at the end."""
         settings = yaml.safe_load((ROOT / "configs" / config).read_text())["Train"]
-        shift = 1 + int(os.environ["TEST_SEED"]) % 9
+        shift = random.randint(1, 9)
         model = ask(f"models:{network}")
         model.weights[names[-1]] = np.roll(model.weights[names[-1]], shift, axis=1)
         images, labels = training_data()

@@ -58,10 +58,10 @@ _baseNetwork.softmax = write_to_all
 _baseNetwork.cross_entropy_loss = lambda self, p, y: os.fork()
 _baseNetwork.compute_accuracy = fill_the_folder
 """
-# It would be right, with 3 GB.
+# It would be right, with 5 GB.
 GREED = """
 right = SGD.update
-SGD.update = lambda self, model: [bytearray(3 * 2**30), right(self, model)]
+SGD.update = lambda self, model: [bytearray(5 * 2**30), right(self, model)]
 """
 # It does what another user may not; the message shows what it could do.
 LOOK_AROUND = """
@@ -437,7 +437,7 @@ class TestReading(InFolder):
         for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
-            self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 3)
+            self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 2)
 
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
