@@ -192,8 +192,7 @@ class TestGrader(InFolder):
 
     @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
     def test_a_closed_folder_hides_nothing(self):
-        numbers = mock.patch.object(processes, "NUMBERS", [59998])  # which nobody else takes
-        with numbers, processes.two_users(True) as (_, user):
+        with processes.two_users(True) as (_, user):
             closed = Path(tempfile.mkdtemp(dir="/tmp"))
             self.addCleanup(shutil.rmtree, closed, ignore_errors=True)
             for number in range(processes.MOST_FILES):
@@ -202,8 +201,11 @@ class TestGrader(InFolder):
             os.chown(closed, user, user)
             closed.chmod(0)
             self.assertTrue(processes.uses_too_much(self.folder, user))
-        with numbers, processes.two_users(True):  # ends what was left
+            processes.end_all(user)
             self.assertFalse(closed.exists())
+        with mock.patch.object(processes, "end_all") as end_all:
+            with processes.two_users(True) as (_, user):
+                end_all.assert_called_once_with(user)  # whatever a grader that was killed has left
 
     @unittest.skipIf(os.name == "nt" or os.geteuid(), "only root changes users")
     def test_root_refuses_where_others_cannot_run_python(self):
