@@ -3,23 +3,20 @@
 The submission runs in one process and the tests in another, which never imports it: they exchange
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
 submission does to its own process can lose a check, not win it, except where only it can tell: what
-`plot_curves` draws, and whether a function changes its arguments. Checks run one after the other in the
-same two processes until one fails; it has failed only if it does so in new ones, too. The
-submission's process is limited in CPU time, memory, and the size and number of its files, and can
-start no other.
+`plot_curves` draws, and whether a function changes its arguments. Checks share two processes until
+one fails; it has failed only if it does so in new ones, too. The submission's process is limited in
+CPU time, memory, and the size and number of its files, and can start no other.
 
 As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
-everybody can; what it writes there is deleted after each run. Where other users cannot run Python,
-the grader refuses. NOT prevented:
+everybody can; what it writes there is deleted after each run. NOT prevented:
 
 - Without root, all runs with your rights: code that wants to can read your files, the private seed
   among them, change grades and leave things behind. Grade only what you would run yourself.
 - Right values that are copied rather than computed, such as the code of a solution, or learned in
   another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, which the rule on imports does not see.
-- Use of the network, and messages between submissions that are graded at the same time, through
-  folders that everybody can write in.
+- Use of the network, and messages between submissions that are graded at the same time.
 - Memory that System V calls share, until the run ends; on macOS, any amount of memory.
 """
 

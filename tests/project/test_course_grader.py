@@ -225,23 +225,26 @@ class TestGrader(InFolder):
         config = self.place / "project/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, check, message in (
-            (EASY_DATA, "config_soft", "of the test images"),
-            (TRAINED, "config_soft", "0.0000 of the test"),
-            ("", "config_two", "KeyError: 'b1'"),  # no network with two layers
+        for attack, messages in (
+            (EASY_DATA, ["expected 0.5", "expected 0.5"]),
+            (TRAINED, ["0.0000 of the test", "KeyError: 'b1'"]),
         ):
             self.change("utils.py", attack)
-            score, outputs = self.grade(f"configs {check}")
+            score, outputs = self.grade("configs")
             self.assertEqual(score, 0)
-            self.assertIn(message, "".join(outputs.values()))
+            for message, output in zip(messages, outputs.values()):
+                self.assertIn(message, output)
 
     def test_printing(self):
         function = "def ReLU(self, X):\n {}\n return np.maximum(X, 0)\n_baseNetwork.ReLU = ReLU\n"
         for statement, expected, message in (
             ("print('here')", 0, "printed: here"),
             ("import os; print(1, flush=True); os.ftruncate(1, 0)", 0, "printed: 1"),
-            ("import sys; print('a warning', file=sys.stderr)", 6, ""),
-            ("print('Loading training data...')", 6, ""),
+            (
+                "import sys; print('Loading training data...'); print('a warning', file=sys.stderr)",
+                6,
+                "",
+            ),
         ):
             with self.subTest(statement):
                 self.change("models/_base_network.py", function.format(statement))
@@ -291,15 +294,12 @@ class TestGrader(InFolder):
         self.assertIn("test_imports: layers.dense: import of ctypes", outputs.values())
 
     def test_a_mistake_costs_its_own_points(self):
-        [mistake] = [each for each in MISTAKES if each.name == "the caller's lists reordered"]
-        mistake.apply(self.submission)
-        score, outputs = self.grade("1.1 b generate_batched_data, ")
-        self.assertEqual(score, 4)
+        for mistake in MISTAKES:
+            if mistake.name in ("the caller's lists reordered", "softmax over the wrong axis"):
+                mistake.apply(self.submission)
+        score, outputs = self.grade("1.1 b", "2.1 b", "2.2 a TwoLayerNet, gradients of the out")
+        self.assertEqual(score, 4 + 2 + 2)
         self.assertIn("shuffled in place", outputs["generate_batched_data, the caller's lists"])
-        [mistake] = [each for each in MISTAKES if each.name == "softmax over the wrong axis"]
-        mistake.apply(self.submission)
-        score, outputs = self.grade("2.1 b soft", "2.2 a TwoLayerNet, gradients of the out")
-        self.assertEqual(score, 2)
         self.assertIn("(axis 0)", outputs["softmax"])
 
     def test_an_item_is_run_again_by_itself_before_it_fails(self):
