@@ -6,12 +6,12 @@ one line of results.jsonl, so a run that is done is never repeated.
 
 import dataclasses
 import functools
+import itertools
 import json
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,9 @@ class Setting:
 
     def key(self) -> dict:
         """Return the entries that identify the result of this run."""
-        own = ["images", "inputs", "corrupted", "tested", "examined"]
-        own += ["measured"] if self.measured else []
         key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
-        return key | {name: getattr(self, name) for name in own}
+        own = {name: value for name, value in vars(self).items() if name != "config"}
+        return key | {name: value for name, value in own.items() if value or name != "measured"}
 
 
 def change(base: Setting, **changes) -> Setting:
@@ -91,8 +90,7 @@ SEARCH = {
         change(LONG, hidden_size=256),
         change(LONG, learning_rate=0.8),
         change(LONG, batch_size=64, learning_rate=0.8),
-        change(LONG, reg=2e-5),
-        change(LONG, reg=8e-5),
+        *vary(LONG, "reg", (2e-5, 8e-5)),
     ],
 }
 
@@ -159,47 +157,38 @@ def corrupt(data: main.Data, setting: Setting) -> main.Data:
         "images": lambda x: x,
         "shuffled pixels": lambda x: x[:, order],
         "random pixels": lambda x: generator.permuted(x, axis=1),
-        "Gaussian noise": lambda x: to_bytes(generator.normal(mean, deviation, x.shape)),
+        "Gaussian noise": lambda x: (
+            generator.normal(mean, deviation, x.shape).round().clip(0, 255).astype(np.uint8)
+        ),
     }[setting.inputs]
     test = (make(data.test[0]), data.test[1]) if setting.tested else None
     valid = make(data.valid[0]), data.valid[1]
     return main.Data((make(images), labels), valid, test)
 
 
-def to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Round and clip pixels to 0 to 255."""
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-
-
 def execute(setting: Setting, data: main.Data) -> dict:
     """Train, validate and test as a setting says; return the values to keep."""
     true_labels = data.train[1][: setting.images]
     data = corrupt(data, setting)
-    norms, models, measured = [], [], []
+    epochs, models = [], []
 
     def after_epoch(model: TwoLayerNet) -> None:
-        norms.append(analysis.weight_norm(model))
+        measured = analysis.measure(model, *data.train, true_labels) if setting.measured else {}
+        epochs.append({"weight_norm": analysis.weight_norm(model)} | measured)
         models.append(model)
-        if setting.measured:
-            measured.append(analysis.measure(model, *data.train, true_labels))
 
     started = time.perf_counter()
-    result = main.run(setting.config, data, after_epoch=after_epoch)
-    if not np.isfinite(result.train_loss + result.valid_loss).all():
+    result = vars(main.run(setting.config, data, after_epoch=after_epoch))
+    best_model = result.pop("best_model")
+    if not np.isfinite(result["train_loss"] + result["valid_loss"]).all():
         raise ValueError(f"diverged: {setting.key()}")
-    seconds = round(time.perf_counter() - started, 1)
-    kept = {
-        name: getattr(result, name) for name in (*main.HISTORIES, "best_epoch", "test_accuracy")
-    }
-    kept |= {"weight_norm": norms, "seconds": seconds}
-    kept |= {name: [epoch[name] for epoch in measured] for name in (measured or [{}])[0]}
+    kept = {"run": setting.key()} | result | {"seconds": round(time.perf_counter() - started, 1)}
+    kept |= {name: [epoch[name] for epoch in epochs] for name in epochs[0]}
     if setting.examined:
-        kept |= analysis.examine(result.best_model, *data.test)
+        kept |= analysis.examine(best_model, *data.test)
     if setting.images == MEMORY.images and setting.tested:
-        kept |= {
-            "last_test_accuracy": analysis.accuracy(models[-1], *data.test),
-            "growth": float(analysis.growth(*data.train)[1][0]),
-        }
+        kept["last_test_accuracy"] = analysis.accuracy(models[-1], *data.test)
+        kept["growth"] = float(np.linalg.norm(analysis.growth(*data.train), 2))
     return kept
 
 
@@ -218,7 +207,7 @@ def read_results(path: Path) -> dict[str, dict]:
 
     Raises a ValueError that names the line if one is cut, repeats a run or is inconsistent.
     """
-    results, numbers = {}, {}
+    results = {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
@@ -227,16 +216,14 @@ def read_results(path: Path) -> dict[str, dict]:
             result = json.loads(line, parse_constant=refuse)
             key = as_text(result["run"])
             if key in results:
-                raise ValueError(f"a second result of the run in line {numbers[key]}")
+                raise ValueError(f"a second result of the run in line {[*results].index(key) + 1}")
             if result["run"] != GROWTH:
                 check(result)
         except (ValueError, KeyError, TypeError) as error:
-            problem = f"{error} is missing" if isinstance(error, KeyError) else error
-            if isinstance(error, json.JSONDecodeError):
-                problem = "not valid JSON"
-            hint = "delete the line to repeat its run"
-            raise ValueError(f"{path.name}, line {number}: {problem}; {hint}") from None
-        results[key], numbers[key] = result, number
+            plain = {json.JSONDecodeError: "not valid JSON", KeyError: f"{error} is missing"}
+            problem = f"{plain.get(type(error), error)}; delete the line to repeat its run"
+            raise ValueError(f"{path.name}, line {number}: {problem}") from None
+        results[key] = result
     return results
 
 
@@ -262,48 +249,38 @@ def check(result: dict) -> None:
             raise ValueError(f"test_accuracy is {expected}, but the confusion matrix says {found}")
 
 
-def run_missing(path: Path, wanted: list[Setting], log: Callable[[str], None] = print) -> None:
+def run_missing(path: Path, wanted: list[Setting]) -> None:
     """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
     missing = [run for run in wanted if as_text(run.key()) not in kept]
     if not missing and as_text(GROWTH) in kept:
         return
-    data = main.load_data()  # in this process, so that a mistake in the data is reported once
-
-    def keep(result: dict) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
-
+    data, first = main.load_data(), []
     if as_text(GROWTH) not in kept:
         slow = EXPERIMENTS["learning rate"][-1].config
-        keep({"run": GROWTH, **analysis.predict_norms(slow, *data.train)})
+        first = [{"run": GROWTH, **analysis.predict_norms(slow, *data.train)}]
     # The longest first, so that no core waits for a long last run.
     missing.sort(key=lambda run: -run.images * run.config.epochs * run.config.hidden_size)
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # of each process
     ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent answers it
-    with multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool:
-        for number, result in enumerate(pool.imap_unordered(do, missing), start=1):
-            keep(result)
-            log(f"[{number}/{len(missing)}] {result['run']}")
+    with (
+        path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once
+        multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool,
+    ):
+        others = pool.imap_unordered(functools.partial(execute, data=data), missing)
+        for number, result in enumerate(itertools.chain(first, others), start=1):
+            file.write(json.dumps(result) + "\n")
+            print(f"[{number}/{len(first) + len(missing)}] {result['run']}", flush=True)
 
-
-def do(run: Setting) -> dict:
-    """Execute a run in a process of the pool."""
-    return {"run": run.key(), **execute(run, cached_data())}
-
-
-cached_data = functools.cache(main.load_data)
 
 # What is read from the results
 
 
 def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
     """Return a summary of each setting of each experiment, with its results under "runs"."""
-
-    def outcome(seeds: list[Setting]) -> dict:
-        return summarize(seeds[0].key(), [results[as_text(run.key())] for run in seeds])
-
-    return {name: [outcome(seeds) for seeds in runs(name)] for name in EXPERIMENTS}
+    return {
+        name: [summarize([results[as_text(run.key())] for run in seeds]) for seeds in runs(name)]
+        for name in EXPERIMENTS
+    }
 
 
 def sample(values: Iterable[float]) -> dict:
@@ -314,7 +291,7 @@ def sample(values: Iterable[float]) -> dict:
     return {"values": values, "mean": mean, "spread": spread, "percent": text}
 
 
-def summarize(key: dict, seeds: list[dict]) -> dict:
+def summarize(seeds: list[dict]) -> dict:
     """Return what the report says of a setting, from the result of each seed.
 
     Accuracies are those of the epoch with the best validation accuracy; "fit" is the first epoch
@@ -325,27 +302,26 @@ def summarize(key: dict, seeds: list[dict]) -> dict:
         return sample(run[name][epoch - 1] for run, epoch in zip(seeds, epochs))
 
     best = [run["best_epoch"] for run in seeds]
-    summary = key | {
+    measured = [name for name in MEASURED if name in seeds[0]]
+    summary = seeds[0]["run"] | {
         "runs": seeds,
         "history": {
             name: [sample(epoch) for epoch in zip(*(run[name] for run in seeds))]
-            for name in (*main.HISTORIES, "weight_norm", *MEASURED)
-            if name in seeds[0]
+            for name in (*main.HISTORIES, "weight_norm", *measured)
         },
         "best_epoch": sample(best),
         "train": of("train_accuracy", best),
         "valid": of("valid_accuracy", best),
         "seconds": sum(run["seconds"] for run in seeds),
+        **{name: of(name, best) for name in measured},
     }
-    for name in MEASURED:
-        if name in seeds[0]:
-            summary[name] = of(name, best)
     for name in ("test_accuracy", "last_test_accuracy", "growth"):
         if seeds[0].get(name) is not None:
             summary[name] = sample(run[name] for run in seeds)
-    if all(max(run["train_accuracy"]) > 0.99 for run in seeds):
-        fit = [1 + int(np.argmax(np.array(run["train_accuracy"]) > 0.99)) for run in seeds]
+    fitted = np.array([run["train_accuracy"] for run in seeds]) > 0.99
+    if fitted.any(axis=1).all():
+        fit = 1 + fitted.argmax(axis=1)
         summary |= {"fit": sample(fit), "fit_norm": of("weight_norm", fit)}
-    if key["examined"]:
-        summary["confusion"] = [run["confusion"] for run in seeds]
+    if summary["examined"]:
+        summary["confusion"] = np.sum([run["confusion"] for run in seeds], axis=0).tolist()
     return summary
