@@ -29,7 +29,7 @@ def build(folder: Path) -> None:
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
     for setting in itertools.chain(*outcomes.values()):
         del setting["runs"]  # the document needs only their summary
-    growth = results[experiments.as_text(experiments.GROWTH)]
+    growth = results[json.dumps(experiments.GROWTH)]
     summary = json.dumps({"experiments": outcomes, "growth": growth})
     (drawn / "summary.json").write_text(summary, encoding="utf-8")
     for name in ("report", "template"):

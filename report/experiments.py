@@ -12,7 +12,6 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ FOLDER = Path(__file__).parent
 # What is run
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Setting:
     """What a run does; the seed is in its config."""
 
@@ -43,7 +42,7 @@ class Setting:
     measured: bool = False  # whether its training images are classified after every epoch
 
     def key(self) -> dict:
-        """Return the entries that identify the result of this run."""
+        """Return the entries that identify the result of this run, always in the same order."""
         key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
         own = {name: value for name, value in vars(self).items() if name != "config"}
         return key | {name: value for name, value in own.items() if value or name != "measured"}
@@ -190,13 +189,8 @@ def execute(setting: Setting, data: main.Data) -> dict:
 GROWTH = "growth from the initial weights"  # the key of a result that is not a run's
 
 
-def as_text(key: dict | str) -> str:
-    """Return a key as text, whatever the order of its entries."""
-    return json.dumps(key, sort_keys=True)
-
-
 def read_results(path: Path) -> dict[str, dict]:
-    """Return the results by key.
+    """Return the results by key, as JSON.
 
     Raises a ValueError that names the line if one is cut, repeats a run or is inconsistent.
     """
@@ -207,7 +201,7 @@ def read_results(path: Path) -> dict[str, dict]:
             if not line.endswith("}\n"):
                 raise ValueError("the line is cut")
             result = json.loads(line, parse_constant=refuse)
-            key = as_text(result["run"])
+            key = json.dumps(result["run"])
             if key in results:
                 raise ValueError(f"a second result of the run in line {[*results].index(key) + 1}")
             if result["run"] != GROWTH:
@@ -242,11 +236,11 @@ def check(result: dict) -> None:
 def run_missing(path: Path, wanted: list[Setting]) -> None:
     """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
-    missing = [run for run in wanted if as_text(run.key()) not in kept]
-    if not missing and as_text(GROWTH) in kept:
+    missing = [run for run in wanted if json.dumps(run.key()) not in kept]
+    if not missing and json.dumps(GROWTH) in kept:
         return
     data, first = main.load_data(), []
-    if as_text(GROWTH) not in kept:
+    if json.dumps(GROWTH) not in kept:
         slow = EXPERIMENTS["learning rate"][-1].config
         first = [{"run": GROWTH, **analysis.predict_norms(slow, *data.train)}]
     # The longest first, so that no core waits for a long last run.
@@ -268,7 +262,7 @@ def run_missing(path: Path, wanted: list[Setting]) -> None:
 def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
     """Return a summary of each setting of each experiment, with its results under "runs"."""
     return {
-        name: [summarize([results[as_text(run.key())] for run in seeds]) for seeds in runs(name)]
+        name: [summarize([results[json.dumps(run.key())] for run in seeds]) for seeds in runs(name)]
         for name in EXPERIMENTS
     }
 
