@@ -21,9 +21,7 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
     return utils.evaluate(*batches, model, debug=False)[1]
 
 
-def measure(
-    model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray
-) -> dict[str, float]:
+def measure(model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray) -> dict:
     """Return the fraction of training images for which a model predicts the given label.
 
     Where labels are wrong, also that of the rightly and of the wrongly labelled images, and for how
@@ -49,10 +47,7 @@ def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
 
 
 def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
-    """Return the confusion matrix of a model, digits by predictions, and its worst mistakes.
-
-    They are the 28 wrong predictions with the highest probabilities; their pixels are in base 64.
-    """
+    """Return a model's confusion matrix, digits by predictions, and its most confident errors."""
     p = probabilities(model, images)
     predicted = p.argmax(axis=1)
     confusion = np.bincount(10 * labels.astype(int) + predicted, minlength=100).reshape(10, 10)
@@ -83,9 +78,7 @@ def growth(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (images / 255).T @ (targets - targets.mean(axis=0)) / len(labels) / 4
 
 
-def predict_norms(
-    config: main.Config, images: np.ndarray, labels: np.ndarray
-) -> dict[str, list[float]]:
+def predict_norms(config: main.Config, images: np.ndarray, labels: np.ndarray) -> dict:
     """Return the rates of growth, and the weight norm that they predict after each epoch.
 
     While the weights W = (W1, W2^T) are small, W' = [[0, M/4], [M^T/4, 0]] W - reg W, except that

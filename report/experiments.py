@@ -190,10 +190,7 @@ GROWTH = "growth from the initial weights"  # the key of a result that is not a 
 
 
 def read_results(path: Path) -> dict[str, dict]:
-    """Return the results by key, as JSON.
-
-    Raises a ValueError that names the line if one is cut, repeats a run or is inconsistent.
-    """
+    """Return the results by key; name the line that is cut, repeats a run or is inconsistent."""
     results = {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
