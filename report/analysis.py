@@ -50,7 +50,7 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
     """Return a model's confusion matrix, digits by predictions, and its most confident errors."""
     p = probabilities(model, images)
     predicted = p.argmax(axis=1)
-    confusion = np.bincount(10 * labels.astype(int) + predicted, minlength=100).reshape(10, 10)
+    confusion = np.bincount(10 * labels + predicted, minlength=100).reshape(10, 10)
     wrong = np.flatnonzero(predicted != labels)
     most_confident = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:28]
     return {

@@ -4,7 +4,6 @@ An experiment is a list of settings, and each setting is run with every seed of 
 one line of results.jsonl, so a run that is done is never repeated.
 """
 
-import dataclasses
 import functools
 import itertools
 import json
@@ -24,125 +23,109 @@ SEEDS = (1, 2, 3)  # of the order of the images; the initial weights are always 
 FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice used them
 MEASURED = ("fitted", "fitted_right", "fitted_wrong", "true_for_wrong")  # of analysis.measure
 VARIED = ("hidden_size", "batch_size", "learning_rate", "reg", "epochs")
+TRAINED = (*VARIED, "dtype", "seed")  # what a setting says of the config of its run
 FOLDER = Path(__file__).parent
 
 # What is run
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What a run does; the seed is in its config."""
-
-    config: main.Config
-    images: int = 48_000  # the first ones of the training set
-    inputs: str = "images"  # or "shuffled pixels", "random pixels", "Gaussian noise"
-    corrupted: float = 0.0  # fraction of the training labels that are drawn at random
-    tested: bool = False  # whether the test set is used
-    examined: bool = False  # whether confusions and mistakes of the best model are kept
-    measured: bool = False  # whether its training images are classified after every epoch
-
-    def key(self) -> dict:
-        """Return the entries that identify the result of this run, always in the same order."""
-        key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
-        own = {name: value for name, value in vars(self).items() if name != "config"}
-        return key | {name: value for name, value in own.items() if value or name != "measured"}
-
-
-def change(base: Setting, **changes) -> Setting:
-    """Return a setting with some entries changed, its own or those of its config."""
-    own = {name: changes.pop(name) for name in list(changes) if hasattr(base, name)}
-    return dataclasses.replace(base, config=dataclasses.replace(base.config, **changes), **own)
-
-
-def vary(base: Setting, **values: Iterable) -> list[Setting]:
+def vary(base: dict, **values: Iterable) -> list[dict]:
     """Return a setting for each value of an entry, or each combination of the values of several."""
-    return [change(base, **dict(zip(values, each))) for each in itertools.product(*values.values())]
+    return [dict(base, **dict(zip(values, each))) for each in itertools.product(*values.values())]
 
+
+GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
+# What a run does, and the key of its result.
+BASE = {name: getattr(GIVEN, name) for name in TRAINED} | {
+    "images": 48_000,  # the first ones of the training set
+    "inputs": "images",  # or "shuffled pixels", "random pixels", "Gaussian noise"
+    "corrupted": 0.0,  # fraction of the training labels that are drawn at random
+    "tested": False,  # whether the test set is used
+    "examined": False,  # whether confusions and mistakes of the best model are kept
+}  # "measured" is added if the training images are classified after every epoch
 
 # Section 5 of the handout: one thing is changed, the rest is as in config_exp.yaml.
-GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
-DEFAULT = change(Setting(GIVEN, tested=True, measured=True), momentum=None, debug=False)
-UNTESTED = change(DEFAULT, tested=False)
+UNTESTED = dict(BASE, measured=True)
+DEFAULT = dict(UNTESTED, tested=True)
 
 # The search never sees the test set. float32 takes half the time of float64.
-FAST = change(UNTESTED, dtype="float32", reg=5e-5, measured=False)
-SHORT = change(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
-LONG = change(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
-CHOSEN = change(LONG, tested=True, examined=True, measured=True)  # report.typ: it is the best
+FAST = dict(BASE, dtype="float32", reg=5e-5)
+SHORT = dict(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
+LONG = dict(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
+CHOSEN = dict(LONG, tested=True, examined=True, measured=True)  # report.typ: it is the best
 
 # Zhang et al. (2017): few images, so that random labels can be learned, and no regularization.
-MEMORY = change(
-    LONG, batch_size=8, learning_rate=0.3, reg=0.0, epochs=170, images=5_000, tested=True
-)
+MEMORY = dict(LONG, batch_size=8, learning_rate=0.3, reg=0.0, epochs=170, images=5_000, tested=True)
 
 EXPERIMENTS = {
     "learning rate": vary(DEFAULT, learning_rate=(1.0, 0.1, 0.05, 0.01)),
     "regularization": vary(DEFAULT, reg=(1.0, 0.1, 0.01, 0.001, 0.0001)),
-    "less decay": [change(DEFAULT, learning_rate=1.0, reg=0.0001)],
+    "less decay": [dict(DEFAULT, learning_rate=1.0, reg=0.0001)],
     "larger rates": vary(UNTESTED, learning_rate=(2.0, 4.0, 8.0, 16.0, 32.0)),
-    "no decay": [change(UNTESTED, reg=0.0)],
+    "no decay": [dict(UNTESTED, reg=0.0)],
     "batch size and rate": vary(
-        change(FAST, epochs=12), batch_size=(8, 32, 128), learning_rate=(0.05, 0.2, 0.8)
+        dict(FAST, epochs=12), batch_size=(8, 32, 128), learning_rate=(0.05, 0.2, 0.8)
     ),
     "width": vary(SHORT, hidden_size=(128, 400, 800)),
-    "long steps": vary(change(SHORT, batch_size=128, learning_rate=1.6), hidden_size=(128, 800)),
+    "long steps": vary(dict(SHORT, batch_size=128, learning_rate=1.6), hidden_size=(128, 800)),
     "decay": vary(SHORT, reg=(0.0, 5e-5, 2e-4)),
     "long runs": [
-        change(LONG, batch_size=16, learning_rate=0.2),
+        dict(LONG, batch_size=16, learning_rate=0.2),
         LONG,
-        change(LONG, hidden_size=800),
-        change(LONG, learning_rate=0.2, reg=1e-4, epochs=80),
-        change(LONG, hidden_size=1600, batch_size=16, learning_rate=0.2, epochs=40),
+        dict(LONG, hidden_size=800),
+        dict(LONG, learning_rate=0.2, reg=1e-4, epochs=80),
+        dict(LONG, hidden_size=1600, batch_size=16, learning_rate=0.2, epochs=40),
     ],
     "around the best": [
-        change(LONG, hidden_size=256),
-        change(LONG, learning_rate=0.8),
-        change(LONG, batch_size=64, learning_rate=0.8),
+        dict(LONG, hidden_size=256),
+        dict(LONG, learning_rate=0.8),
+        dict(LONG, batch_size=64, learning_rate=0.8),
         *vary(LONG, reg=(2e-5, 8e-5)),
     ],
     "chosen": [CHOSEN],
     "undone": [  # the chosen setting with one entry set back to its default
-        change(LONG, **{name: getattr(GIVEN, name)})
+        dict(LONG, **{name: getattr(GIVEN, name)})
         for name in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
     ],
-    "fresh seeds": [
-        change(UNTESTED, measured=False),
-        LONG,
-        *vary(LONG, reg=(2e-5, 0.0)),
-        change(LONG, hidden_size=128),
-    ],
+    "fresh seeds": [BASE, LONG, *vary(LONG, reg=(2e-5, 0.0)), dict(LONG, hidden_size=128)],
     "gap": vary(LONG, reg=(2e-5, 5e-5, 8e-5, 1e-3)),
     # As many updates on fewer images.
-    "images": [change(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
+    "images": [dict(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
     "labels": [
-        change(MEMORY, corrupted=share, measured=share == 0.4)
-        for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+        dict(setting, measured=True) if setting["corrupted"] == 0.4 else setting
+        for setting in vary(MEMORY, corrupted=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     ],
     "inputs": vary(MEMORY, inputs=("shuffled pixels", "random pixels", "Gaussian noise")),
 }
 
 
-def runs(name: str) -> list[list[Setting]]:
+def runs(name: str) -> list[list[dict]]:
     """Return the settings of an experiment, each as its runs, one per seed."""
     seeds = FRESH_SEEDS if name == "fresh seeds" else SEEDS
     return [vary(setting, seed=seeds) for setting in EXPERIMENTS[name]]
 
 
-def all_runs() -> list[Setting]:
+def all_runs() -> list[dict]:
     """Return every run once."""
-    return list(dict.fromkeys(run for name in EXPERIMENTS for seeds in runs(name) for run in seeds))
+    every = itertools.chain(*(seeds for name in EXPERIMENTS for seeds in runs(name)))
+    return list({json.dumps(run): run for run in every}.values())
+
+
+def config(setting: dict) -> main.Config:
+    """Return the config of a setting's run."""
+    return main.Config("TwoLayerNet", **{name: setting[name] for name in TRAINED})
 
 
 # How it is run
 
 
-def corrupt(data: main.Data, setting: Setting) -> main.Data:
+def corrupt(data: main.Data, setting: dict) -> main.Data:
     """Return the data of a run, with inputs and labels randomized as its setting says."""
-    generator = np.random.default_rng(setting.config.seed)
-    images, labels = (array[: setting.images] for array in data.train)
-    if setting.corrupted:
+    generator = np.random.default_rng(setting["seed"])
+    images, labels = (array[: setting["images"]] for array in data.train)
+    if setting["corrupted"]:
         drawn = generator.integers(10, size=len(labels))
-        labels = np.where(generator.random(len(labels)) < setting.corrupted, drawn, labels)
+        labels = np.where(generator.random(len(labels)) < setting["corrupted"], drawn, labels)
     order = generator.permutation(images.shape[1])
     mean, deviation = images.mean(), images.std()
     make = {
@@ -152,33 +135,35 @@ def corrupt(data: main.Data, setting: Setting) -> main.Data:
         "Gaussian noise": lambda x: (
             generator.normal(mean, deviation, x.shape).round().clip(0, 255).astype(np.uint8)
         ),
-    }[setting.inputs]
-    test = (make(data.test[0]), data.test[1]) if setting.tested else None
+    }[setting["inputs"]]
+    test = (make(data.test[0]), data.test[1]) if setting["tested"] else None
     valid = make(data.valid[0]), data.valid[1]
     return main.Data((make(images), labels), valid, test)
 
 
-def execute(setting: Setting, data: main.Data) -> dict:
+def execute(setting: dict, data: main.Data) -> dict:
     """Train, validate and test as a setting says; return the values to keep."""
-    true_labels = data.train[1][: setting.images]
+    true_labels = data.train[1][: setting["images"]]
     data = corrupt(data, setting)
     epochs, models = [], []
 
     def after_epoch(model: TwoLayerNet) -> None:
-        measured = analysis.measure(model, *data.train, true_labels) if setting.measured else {}
+        measured = (
+            analysis.measure(model, *data.train, true_labels) if "measured" in setting else {}
+        )
         epochs.append({"weight_norm": analysis.weight_norm(model)} | measured)
         models.append(model)
 
     started = time.perf_counter()
-    result = vars(main.run(setting.config, data, after_epoch=after_epoch))
+    result = vars(main.run(config(setting), data, after_epoch=after_epoch))
     best_model = result.pop("best_model")
     if not np.isfinite(result["train_loss"] + result["valid_loss"]).all():
-        raise ValueError(f"diverged: {setting.key()}")
-    kept = {"run": setting.key()} | result | {"seconds": round(time.perf_counter() - started, 1)}
+        raise ValueError(f"diverged: {setting}")
+    kept = {"run": setting} | result | {"seconds": round(time.perf_counter() - started, 1)}
     kept |= {name: [epoch[name] for epoch in epochs] for name in epochs[0]}
-    if setting.examined:
+    if setting["examined"]:
         kept |= analysis.examine(best_model, *data.test)
-    if setting.images == MEMORY.images and setting.tested:
+    if setting["images"] == MEMORY["images"] and setting["tested"]:
         kept["last_test_accuracy"] = analysis.accuracy(models[-1], *data.test)
         kept["growth"] = float(np.linalg.norm(analysis.growth(*data.train), 2))
     return kept
@@ -230,18 +215,18 @@ def check(result: dict) -> None:
             raise ValueError(f"test_accuracy is {expected}, but the confusion matrix says {found}")
 
 
-def run_missing(path: Path, wanted: list[Setting]) -> None:
+def run_missing(path: Path, wanted: list[dict]) -> None:
     """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
-    missing = [run for run in wanted if json.dumps(run.key()) not in kept]
+    missing = [run for run in wanted if json.dumps(run) not in kept]
     if not missing and json.dumps(GROWTH) in kept:
         return
     data, first = main.load_data(), []
     if json.dumps(GROWTH) not in kept:
-        slow = EXPERIMENTS["learning rate"][-1].config
-        first = [{"run": GROWTH, **analysis.predict_norms(slow, *data.train)}]
+        slow = EXPERIMENTS["learning rate"][-1]
+        first = [{"run": GROWTH, **analysis.predict_norms(config(slow), *data.train)}]
     # The longest first, so that no core waits for a long last run.
-    missing.sort(key=lambda run: -run.images * run.config.epochs * run.config.hidden_size)
+    missing.sort(key=lambda run: -run["images"] * run["epochs"] * run["hidden_size"])
     ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent answers it
     with (
         path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once
@@ -259,7 +244,7 @@ def run_missing(path: Path, wanted: list[Setting]) -> None:
 def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
     """Return a summary of each setting of each experiment, with its results under "runs"."""
     return {
-        name: [summarize([results[json.dumps(run.key())] for run in seeds]) for seeds in runs(name)]
+        name: [summarize([results[json.dumps(run)] for run in seeds]) for seeds in runs(name)]
         for name in EXPERIMENTS
     }
 

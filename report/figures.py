@@ -50,7 +50,7 @@ def varied(setting: dict) -> tuple:
     return tuple(setting[name] for name in (*experiments.VARIED, "images"))
 
 
-KNOWN = {varied(experiments.CHOSEN.key()): CHOSEN, varied(experiments.DEFAULT.key()): DEFAULT}
+KNOWN = {varied(experiments.CHOSEN): CHOSEN, varied(experiments.DEFAULT): DEFAULT}
 
 
 def looks(settings: list[dict]) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ import main
 from models import TwoLayerNet
 from report import __main__ as program
 from report import analysis, experiments, figures
-from report.experiments import DEFAULT, change, vary
+from report.experiments import DEFAULT, vary
 from tests import ROOT, InFolder, made_up_images, oracle
 from tests.project import write_made_up_data
 
@@ -27,7 +27,7 @@ try:
 except ModuleNotFoundError:
     typst = None
 
-SMALL = change(DEFAULT, batch_size=10, hidden_size=6, epochs=3, learning_rate=2.0, seed=1)
+SMALL = dict(DEFAULT, batch_size=10, hidden_size=6, epochs=3, learning_rate=2.0, seed=1)
 
 
 def made_up_data() -> main.Data:
@@ -43,10 +43,10 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
 class TestExperiments(unittest.TestCase):
     def test_every_run_has_a_result(self):
         """So no setting or seed can change, and no other run can see the test set, unnoticed."""
-        tested = [name for name, of in experiments.EXPERIMENTS.items() if any(s.tested for s in of)]
+        tested = [name for name, of in experiments.EXPERIMENTS.items() if of[0]["tested"]]
         asked = ["learning rate", "regularization", "less decay"]
         self.assertEqual(tested, [*asked, "chosen", "labels", "inputs"])
-        keys = [run.key() for run in experiments.all_runs()] + [experiments.GROWTH]
+        keys = [*experiments.all_runs(), experiments.GROWTH]
         results = experiments.read_results(ROOT / "report" / "results.jsonl")
         self.assertEqual(sorted(map(json.dumps, keys)), sorted(results))
 
@@ -58,7 +58,7 @@ class TestExperiments(unittest.TestCase):
             *((1, "images", 0.0), (1, "images", 0.4), (2, "images", 1.0)),
             *((1, "shuffled pixels", 0.0), (2, "random pixels", 0.0), (1, "Gaussian noise", 0.4)),
         ):
-            setting = change(SMALL, seed=seed, images=250, inputs=inputs, corrupted=share)
+            setting = dict(SMALL, seed=seed, images=250, inputs=inputs, corrupted=share)
             generator, labels = np.random.default_rng(seed), true
             if share:
                 drawn = generator.integers(10, size=250)
@@ -74,16 +74,16 @@ class TestExperiments(unittest.TestCase):
                     np.testing.assert_array_equal(after[1], y)
                     np.testing.assert_array_equal(after[0], np.clip(np.rint(x), 0, 255))
                     self.assertEqual(after[0].dtype, np.uint8)
-            self.assertIsNone(experiments.corrupt(data, change(setting, tested=False)).test)
+            self.assertIsNone(experiments.corrupt(data, dict(setting, tested=False)).test)
 
     def test_the_whole_result_is_kept(self):
         """Of a run on wrong labels, whose best epoch is not its last."""
         data = made_up_data()
         data = data._replace(valid=(data.valid[0], 9 - data.valid[1]))
-        setting = change(SMALL, images=250, corrupted=0.4, examined=True, epochs=4)
+        setting = dict(SMALL, images=250, corrupted=0.4, examined=True, epochs=4)
         with mock.patch.object(experiments, "MEMORY", setting):
             kept = experiments.execute(setting, data)
-        self.assertEqual(kept["run"], setting.key())
+        self.assertEqual(kept["run"], setting)
         given = experiments.corrupt(data, setting).train[1]
         images, true = (array[:250] for array in data.train)
         wrong = given != true
@@ -96,7 +96,7 @@ class TestExperiments(unittest.TestCase):
             measured.append([accuracy(model, images[of], labels[of]) for of, labels in parts])
 
         shown = data._replace(train=(images, given))
-        expected = vars(main.run(setting.config, shown, after_epoch=after_epoch))
+        expected = vars(main.run(experiments.config(setting), shown, after_epoch=after_epoch))
         best_model = expected.pop("best_model")
         self.assertLess(expected["best_epoch"], 4)
         self.assertEqual(kept | expected, kept)
@@ -124,7 +124,8 @@ class TestExperiments(unittest.TestCase):
         labels, images = made_up_images(400)
         balanced = np.concatenate([np.flatnonzero(labels == digit)[:20] for digit in range(10)])
         train, norms = (images[balanced], labels[balanced]), []
-        config = change(SMALL, batch_size=200, learning_rate=0.1, epochs=200, reg=0.01).config
+        small_steps = dict(SMALL, batch_size=200, learning_rate=0.1, epochs=200, reg=0.01)
+        config = experiments.config(small_steps)
         data = main.Data(train, train, None)
         main.run(config, data, after_epoch=lambda m: norms.append(analysis.weight_norm(m)))
         predicted = analysis.predict_norms(config, *train)["norms"]
@@ -148,11 +149,11 @@ class TestResults(InFolder):
         self.assertEqual(numbers, ["[1/3]", "[2/3]", "[3/3]", "[1/1]"])
 
     def test_a_broken_line_is_named(self):
-        setting = change(SMALL, epochs=2, examined=True)
+        setting = dict(SMALL, epochs=2, examined=True)
         history = {name: [0.2, 0.3] for name in (*main.HISTORIES, "weight_norm", "fitted")}
         confusion = (5 * np.eye(10) + 5 * np.eye(10)[::-1]).astype(int).tolist()
         end = {"test_accuracy": 0.5, "confusion": confusion}
-        right, other = ({"run": run.key(), **history, **end} for run in vary(setting, seed=(1, 2)))
+        right, other = ({"run": run, **history, **end} for run in vary(setting, seed=(1, 2)))
         path, text = Path("results.jsonl"), json.dumps(other)
         path.write_text(json.dumps(right) + "\n" + text + "\n")
         self.assertEqual(list(experiments.read_results(path).values()), [right, other])
@@ -178,7 +179,7 @@ class TestResults(InFolder):
                 self.assertRegex(output.getvalue(), rf"\Apython -m report: {message}\n\Z")
 
     def test_summary(self):
-        run = {name: [0.1, 0.2, 0.3] for name in main.HISTORIES} | {"run": SMALL.key()}
+        run = {name: [0.1, 0.2, 0.3] for name in main.HISTORIES} | {"run": SMALL}
         run |= {"train_accuracy": [0.5, 0.995, 0.999], "valid_accuracy": [0.6, 0.4, 0.5]}
         run |= {"weight_norm": [4.0, 6.0, 9.0], "fitted": [0.7, 0.8, 0.9]}
         run |= {"test_accuracy": 0.55, "seconds": 2.0}
@@ -194,8 +195,8 @@ class TestResults(InFolder):
 
     def test_the_chosen_setting_ships_and_the_readme_shows_it(self):
         shipped = main.read_config(ROOT / "configs" / "config_best.yaml")
-        chosen = change(experiments.CHOSEN, seed=1)
-        self.assertEqual(dataclasses.replace(shipped, debug=False), chosen.config)
+        chosen = experiments.config(dict(experiments.CHOSEN, seed=1))
+        self.assertEqual(dataclasses.replace(shipped, debug=False), chosen)
         outcomes = experiments.outcomes(experiments.read_results(ROOT / "report/results.jsonl"))
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
         for found in (outcomes["learning rate"][1], outcomes["chosen"][0]):
@@ -267,7 +268,7 @@ class TestDocument(unittest.TestCase):
         path = self.folder / ".build" / "summary.json"
         before = path.read_text()
         self.addCleanup(path.write_text, before)
-        kept = *SMALL.key(), *experiments.MEASURED
+        kept = *SMALL, *experiments.MEASURED
         for name in (
             *("learning rate", "regularization", "larger rates", "batch size and rate", "decay"),
             *("long runs", "undone", "images", "labels", "inputs"),
