@@ -4,7 +4,6 @@ Where all results are there, as in a fresh clone, nothing is trained, and it tak
 """
 
 import argparse
-import itertools
 import json
 import sys
 from pathlib import Path
@@ -27,11 +26,8 @@ def build(folder: Path) -> None:
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
-    for setting in itertools.chain(*outcomes.values()):
-        del setting["runs"]  # the document needs only their summary
-    growth = results[json.dumps(experiments.GROWTH)]
-    summary = json.dumps({"experiments": outcomes, "growth": growth})
-    (drawn / "summary.json").write_text(summary, encoding="utf-8")
+    summary = {"experiments": outcomes, "growth": results[json.dumps(experiments.GROWTH)]}
+    (drawn / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.
         pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)
