@@ -35,17 +35,17 @@ def vary(base: dict, **values: Iterable) -> list[dict]:
 
 
 GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
-# What a run does, and the key of its result.
+# What a run does, and the key by which results.jsonl keeps its result.
 BASE = {name: getattr(GIVEN, name) for name in TRAINED} | {
     "images": 48_000,  # the first ones of the training set
     "inputs": "images",  # or "shuffled pixels", "random pixels", "Gaussian noise"
     "corrupted": 0.0,  # fraction of the training labels that are drawn at random
     "tested": False,  # whether the test set is used
     "examined": False,  # whether confusions and mistakes of the best model are kept
-}  # "measured" is added if the training images are classified after every epoch
+}
 
 # Section 5 of the handout: one thing is changed, the rest is as in config_exp.yaml.
-UNTESTED = dict(BASE, measured=True)
+UNTESTED = dict(BASE, measured=True)  # the training images are classified after every epoch
 DEFAULT = dict(UNTESTED, tested=True)
 
 # The search never sees the test set. float32 takes half the time of float64.
@@ -107,8 +107,8 @@ def runs(name: str) -> list[list[dict]]:
 
 def all_runs() -> list[dict]:
     """Return every run once."""
-    every = itertools.chain(*(seeds for name in EXPERIMENTS for seeds in runs(name)))
-    return list({json.dumps(run): run for run in every}.values())
+    every = {json.dumps(run): run for name in EXPERIMENTS for seeds in runs(name) for run in seeds}
+    return list(every.values())
 
 
 def config(setting: dict) -> main.Config:
@@ -142,16 +142,15 @@ def corrupt(data: main.Data, setting: dict) -> main.Data:
 
 
 def execute(setting: dict, data: main.Data) -> dict:
-    """Train, validate and test as a setting says; return the values to keep."""
+    """Train, validate and test as a setting says; return the result to keep."""
     true_labels = data.train[1][: setting["images"]]
     data = corrupt(data, setting)
     epochs, models = [], []
 
     def after_epoch(model: TwoLayerNet) -> None:
-        measured = (
-            analysis.measure(model, *data.train, true_labels) if "measured" in setting else {}
-        )
-        epochs.append({"weight_norm": analysis.weight_norm(model)} | measured)
+        epochs.append({"weight_norm": analysis.weight_norm(model)})
+        if "measured" in setting:
+            epochs[-1] |= analysis.measure(model, *data.train, true_labels)
         models.append(model)
 
     started = time.perf_counter()

@@ -35,13 +35,13 @@ CHOSEN, DEFAULT = ("#c8102e", "*"), ("#111111", "s")
 LINES = tuple(zip(["#08306b", "#8856a7", "#3a8fb7", "#5cb85c", "#f0a030", "#8c8c8c"], "o^DvPX"))
 DARK, MIDDLE, LIGHT = LINES[0], LINES[2], LINES[4]
 
-# For each kind of panel: the histories in solid and in dashed lines, and the label of the axis.
+# For each kind of panel: the label of the axis, and the histories in solid and in dashed lines.
 KINDS = {
-    "loss": ("train_loss", "valid_loss", "cross-entropy (nats)"),
-    "training loss": ("train_loss", None, "training loss (nats)"),
-    "accuracy": ("train_accuracy", "valid_accuracy", "accuracy (%)"),
-    "validation": ("valid_accuracy", None, "validation accuracy (%)"),
-    "norm": ("weight_norm", None, "norm of the weights"),
+    "loss": ("cross-entropy (nats)", "train_loss", "valid_loss"),
+    "training loss": ("training loss (nats)", "train_loss"),
+    "accuracy": ("accuracy (%)", "train_accuracy", "valid_accuracy"),
+    "validation": ("validation accuracy (%)", "valid_accuracy"),
+    "norm": ("norm of the weights", "weight_norm"),
 }
 
 
@@ -61,9 +61,9 @@ def looks(settings: list[dict]) -> list[tuple[str, str]]:
 
 def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", legend="inside") -> None:
     """Draw histories of named settings: the mean of the seeds, and a band where there is room."""
-    solid, dashed, label = KINDS[kind]
+    label, *histories = KINDS[kind]
     for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
-        for history, dash in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
+        for history, dash in zip(histories, ("-", "--")):
             values = np.array([run[history] for run in lines[name]["runs"]])
             values = 100 * values if "%" in label else values
             x, every = np.arange(1, values.shape[1] + 1), max(1, values.shape[1] // 8)
