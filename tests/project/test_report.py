@@ -179,7 +179,8 @@ class TestResults(InFolder):
                 self.assertRegex(output.getvalue(), rf"\Apython -m report: {message}\n\Z")
 
     def test_summary(self):
-        run = {name: [0.1, 0.2, 0.3] for name in main.HISTORIES} | {"run": SMALL}
+        run = {name: [0.1, 0.2, 0.3] for name in main.HISTORIES}
+        run |= {"run": dict(SMALL, examined=True), "confusion": [[3, 1], [0, 2]]}
         run |= {"train_accuracy": [0.5, 0.995, 0.999], "valid_accuracy": [0.6, 0.4, 0.5]}
         run |= {"weight_norm": [4.0, 6.0, 9.0], "fitted": [0.7, 0.8, 0.9]}
         run |= {"test_accuracy": 0.55, "seconds": 2.0}
@@ -190,7 +191,8 @@ class TestResults(InFolder):
         expected = {"best_epoch": [1, 1], "train": [0.5, 0.6], "fitted": [0.7, 0.7]}
         expected |= {"test_accuracy": [0.55, 0.55], "fit": [2, 3], "fit_norm": [6, 9]}
         self.assertEqual({name: found[name]["values"] for name in expected}, expected)
-        unfit = run | {"train_accuracy": [0.5, 0.6, 0.7]}
+        self.assertEqual(found["confusion"], [[6, 2], [0, 4]])
+        unfit = run | {"train_accuracy": [0.5, 0.6, 0.98]}
         self.assertNotIn("fit", experiments.summarize([run, unfit]))
 
     def test_the_chosen_setting_ships_and_the_readme_shows_it(self):
