@@ -84,7 +84,7 @@ EXPERIMENTS = {
     ],
     "chosen": [CHOSEN],
     "undone": [  # the chosen setting with one entry set back to its default
-        dict(LONG, **{name: getattr(GIVEN, name)})
+        dict(LONG, **{name: BASE[name]})
         for name in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
     ],
     "fresh seeds": [BASE, LONG, *vary(LONG, reg=(2e-5, 0.0)), dict(LONG, hidden_size=128)],
