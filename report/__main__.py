@@ -4,7 +4,6 @@ Where all results are there, as in a fresh clone, nothing is trained, and it tak
 """
 
 import argparse
-import functools
 import json
 import sys
 from pathlib import Path
@@ -19,7 +18,6 @@ def build(folder: Path) -> None:
     import typst
 
     results = experiments.read_results(folder / "results.jsonl")
-    growth = results[experiments.as_text(experiments.GROWTH)]
     outcomes = experiments.outcomes(results)
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
@@ -28,12 +26,8 @@ def build(folder: Path) -> None:
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
-    summaries = {
-        name: [setting | {"runs": None} for setting in settings]
-        for name, settings in outcomes.items()
-    }
-    summary = json.dumps({"experiments": summaries, "growth": growth})
-    (drawn / "summary.json").write_text(summary, encoding="utf-8")
+    summary = {"experiments": outcomes, "growth": results[json.dumps(experiments.GROWTH)]}
+    (drawn / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.
         pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)
@@ -44,16 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     argparse.ArgumentParser("python -m report", description=__doc__).parse_args(arguments)
     try:
-        results = experiments.FOLDER / "results.jsonl"
-        log = functools.partial(print, flush=True)
-        experiments.run_missing(results, experiments.all_runs(), log)
+        experiments.run_missing(experiments.FOLDER / "results.jsonl", experiments.all_runs())
         build(experiments.FOLDER)
-    except ModuleNotFoundError as error:
-        if error.name != "typst":
-            raise
-        print("python -m report: needs typst: python -m pip install typst==0.15.2", file=sys.stderr)
-        return 2
-    except (OSError, ValueError, RuntimeError) as error:  # TypstError, for one, is a RuntimeError
+    except (ImportError, OSError, ValueError, RuntimeError) as error:  # typst's is a RuntimeError
         print(f"python -m report: {error}", file=sys.stderr)
         return 2
     print("wrote report.pdf, template.pdf and tuning.png into report/")

@@ -21,9 +21,7 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
     return utils.evaluate(*batches, model, debug=False)[1]
 
 
-def measure(
-    model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray
-) -> dict[str, float]:
+def measure(model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray) -> dict:
     """Return the fraction of training images for which a model predicts the given label.
 
     Where labels are wrong, also that of the rightly and of the wrongly labelled images, and for how
@@ -48,17 +46,13 @@ def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
     return np.concatenate(seen)
 
 
-def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: int = 28) -> dict:
-    """Return the confusion matrix of a model, digits by predictions, and its worst mistakes.
-
-    They are the wrong predictions with the highest probabilities; their pixels are in base 64.
-    """
+def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
+    """Return a model's confusion matrix, digits by predictions, and its most confident errors."""
     p = probabilities(model, images)
     predicted = p.argmax(axis=1)
-    confusion = np.zeros((10, 10), dtype=int)
-    np.add.at(confusion, (labels, predicted), 1)
+    confusion = np.bincount(10 * labels + predicted, minlength=100).reshape(10, 10)
     wrong = np.flatnonzero(predicted != labels)
-    most_confident = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:count]
+    most_confident = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:28]
     return {
         "confusion": confusion.tolist(),
         "mistakes": [
@@ -74,36 +68,28 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray, count: i
     }
 
 
-def growth(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return in which directions, and how fast, a two-layer network leaves zero weights.
+def growth(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return M / 4, M = 1/N sum_n x_n (onehot(y_n) - f)^T, f the frequencies of the classes.
 
-    The singular value decomposition of M / 4, M = 1/N sum_n x_n (onehot(y_n) - f)^T, where f are
-    the frequencies of the classes. The singular values are the rates, per unit of learning rate x
-    updates; report.typ derives them.
+    Its singular values are the rates at which the weights of a two-layer network leave zero, per
+    unit of learning rate x updates; report.typ derives them.
     """
     targets = np.eye(10)[labels]
-    residuals = targets - targets.mean(axis=0)
-    return np.linalg.svd((images / 255).T @ residuals / len(labels) / 4, full_matrices=False)
+    return (images / 255).T @ (targets - targets.mean(axis=0)) / len(labels) / 4
 
 
-def predict_norms(
-    config: main.Config, images: np.ndarray, labels: np.ndarray
-) -> dict[str, list[float]]:
+def predict_norms(config: main.Config, images: np.ndarray, labels: np.ndarray) -> dict:
     """Return the rates of growth, and the weight norm that they predict after each epoch.
 
-    Along singular vectors, the weights a of the first layer and b of the second follow
-    a' = rate b - reg a and b' = rate a - reg b, while both are small; all other weights decay.
+    While the weights W = (W1, W2^T) are small, W' = [[0, M/4], [M^T/4, 0]] W - reg W, except that
+    the mean over the hidden units acts as a bias, and only decays.
     """
-    directions, rates, classes = growth(images, labels)
-    weights = main.build_model(config).weights
-    # The mean over the hidden units acts as a bias, and does not grow.
-    W1, W2 = weights["W1"], weights["W2"] - weights["W2"].mean(axis=0)
-    W1 = W1 - W1.mean(axis=1, keepdims=True)
-    a, b = directions.T @ W1, classes @ W2.T
-    updates = len(labels) / config.batch_size * np.arange(1, config.epochs + 1)
-    age = config.learning_rate * updates
-    rising, falling = (np.exp(2 * np.outer(age, sign * rates)) for sign in (1, -1))
-    squares = (rising @ ((a + b) ** 2).sum(axis=1) + falling @ ((a - b) ** 2).sum(axis=1)) / 2
-    squares += sum((weights[name] ** 2).sum() for name in ("W1", "W2")) - (a**2 + b**2).sum()
-    norms = np.exp(-config.reg * age) * np.sqrt(squares)
-    return {"rates": rates.tolist(), "norms": norms.tolist()}
+    coupling, weights = np.zeros((794, 794)), main.build_model(config).weights
+    coupling[:784, 784:] = growth(images, labels)
+    rates, directions = np.linalg.eigh(coupling, "U")  # the upper triangle is enough
+    W = np.concatenate([weights["W1"], weights["W2"].T])
+    mean = W.mean(axis=1, keepdims=True)
+    time = config.learning_rate * len(labels) / config.batch_size * np.arange(1, config.epochs + 1)
+    squares = np.exp(2 * np.outer(time, rates)) @ ((directions.T @ (W - mean)) ** 2).sum(axis=1)
+    norms = np.exp(-config.reg * time) * np.sqrt(squares + W.shape[1] * (mean**2).sum())
+    return {"rates": rates[:-11:-1].tolist(), "norms": norms.tolist()}

@@ -4,15 +4,13 @@ An experiment is a list of settings, and each setting is run with every seed of 
 one line of results.jsonl, so a run that is done is never repeated.
 """
 
-import dataclasses
 import functools
+import itertools
 import json
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,181 +23,148 @@ SEEDS = (1, 2, 3)  # of the order of the images; the initial weights are always 
 FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice used them
 MEASURED = ("fitted", "fitted_right", "fitted_wrong", "true_for_wrong")  # of analysis.measure
 VARIED = ("hidden_size", "batch_size", "learning_rate", "reg", "epochs")
+TRAINED = (*VARIED, "dtype", "seed")  # what a setting says of the config of its run
 FOLDER = Path(__file__).parent
 
 # What is run
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a run does; the seed is in its config."""
-
-    config: main.Config
-    images: int = 48_000  # the first ones of the training set
-    inputs: str = "images"  # or "shuffled pixels", "random pixels", "Gaussian noise"
-    corrupted: float = 0.0  # fraction of the training labels that are drawn at random
-    tested: bool = False  # whether the test set is used
-    examined: bool = False  # whether confusions and mistakes of the best model are kept
-    measured: bool = False  # whether its training images are classified after every epoch
-
-    def key(self) -> dict:
-        """Return the entries that identify the result of this run."""
-        own = ["images", "inputs", "corrupted", "tested", "examined"]
-        own += ["measured"] if self.measured else []
-        key = {name: getattr(self.config, name) for name in (*VARIED, "dtype", "seed")}
-        return key | {name: getattr(self, name) for name in own}
+def vary(base: dict, **values: Iterable) -> list[dict]:
+    """Return a setting for each value of an entry, or each combination of the values of several."""
+    return [dict(base, **dict(zip(values, each))) for each in itertools.product(*values.values())]
 
 
-def change(base: Setting, **changes) -> Setting:
-    """Return a setting with some entries changed, its own or those of its config."""
-    own = {name: changes.pop(name) for name in list(changes) if hasattr(base, name)}
-    return dataclasses.replace(base, config=dataclasses.replace(base.config, **changes), **own)
-
-
-def vary(base: Setting, name: str, values: Iterable) -> list[Setting]:
-    """Return a setting for each value of one entry."""
-    return [change(base, **{name: value}) for value in values]
-
+GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
+# What a run does, and the key by which results.jsonl keeps its result.
+BASE = {name: getattr(GIVEN, name) for name in TRAINED} | {
+    "images": 48_000,  # the first ones of the training set
+    "inputs": "images",  # or "shuffled pixels", "random pixels", "Gaussian noise"
+    "corrupted": 0.0,  # fraction of the training labels that are drawn at random
+    "tested": False,  # whether the test set is used
+    "examined": False,  # whether confusions and mistakes of the best model are kept
+}
 
 # Section 5 of the handout: one thing is changed, the rest is as in config_exp.yaml.
-GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
-PLAIN = dataclasses.replace(GIVEN, momentum=None, debug=False)
-DEFAULT = Setting(PLAIN, tested=True, measured=True)
-UNTESTED = change(DEFAULT, tested=False)
+UNTESTED = dict(BASE, measured=True)  # the training images are classified after every epoch
+DEFAULT = dict(UNTESTED, tested=True)
 
 # The search never sees the test set. float32 takes half the time of float64.
-FAST = change(UNTESTED, dtype="float32", reg=5e-5, measured=False)
-SHORT = change(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
-LONG = change(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
-SEARCH = {
-    "batch size and rate": [
-        change(FAST, batch_size=size, learning_rate=rate, epochs=12)
-        for size in (8, 32, 128)
-        for rate in (0.05, 0.2, 0.8)
-    ],
-    "width": vary(SHORT, "hidden_size", (128, 400, 800)),
-    "long steps": vary(change(SHORT, batch_size=128, learning_rate=1.6), "hidden_size", (128, 800)),
-    "decay": vary(SHORT, "reg", (0.0, 5e-5, 2e-4)),
-    "long runs": [
-        change(LONG, batch_size=16, learning_rate=0.2),
-        LONG,
-        change(LONG, hidden_size=800),
-        change(LONG, learning_rate=0.2, reg=1e-4, epochs=80),
-        change(LONG, hidden_size=1600, batch_size=16, learning_rate=0.2, epochs=40),
-    ],
-    "around the best": [
-        change(LONG, hidden_size=256),
-        change(LONG, learning_rate=0.8),
-        change(LONG, batch_size=64, learning_rate=0.8),
-        change(LONG, reg=2e-5),
-        change(LONG, reg=8e-5),
-    ],
-}
-
-CHOSEN = change(LONG, tested=True, examined=True, measured=True)
+FAST = dict(BASE, dtype="float32", reg=5e-5)
+SHORT = dict(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
+LONG = dict(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
+CHOSEN = dict(LONG, tested=True, examined=True, measured=True)  # report.typ: it is the best
 
 # Zhang et al. (2017): few images, so that random labels can be learned, and no regularization.
-MEMORY = change(FAST, batch_size=8, learning_rate=0.3, hidden_size=400, reg=0.0, images=5_000)
-FITTED = change(MEMORY, epochs=170, tested=True)
+MEMORY = dict(LONG, batch_size=8, learning_rate=0.3, reg=0.0, epochs=170, images=5_000, tested=True)
 
 EXPERIMENTS = {
-    "learning rate": vary(DEFAULT, "learning_rate", (1.0, 0.1, 0.05, 0.01)),
-    "regularization": vary(DEFAULT, "reg", (1.0, 0.1, 0.01, 0.001, 0.0001)),
-    "less decay": [change(DEFAULT, learning_rate=1.0, reg=0.0001)],
-    "larger rates": vary(UNTESTED, "learning_rate", (2.0, 4.0, 8.0, 16.0, 32.0)),
-    "no decay": [change(UNTESTED, reg=0.0)],
-    **SEARCH,
-    "chosen": [CHOSEN],  # report.typ checks that it is the best
+    "learning rate": vary(DEFAULT, learning_rate=(1.0, 0.1, 0.05, 0.01)),
+    "regularization": vary(DEFAULT, reg=(1.0, 0.1, 0.01, 0.001, 0.0001)),
+    "less decay": [dict(DEFAULT, learning_rate=1.0, reg=0.0001)],
+    "larger rates": vary(UNTESTED, learning_rate=(2.0, 4.0, 8.0, 16.0, 32.0)),
+    "no decay": [dict(UNTESTED, reg=0.0)],
+    "batch size and rate": vary(
+        dict(FAST, epochs=12), batch_size=(8, 32, 128), learning_rate=(0.05, 0.2, 0.8)
+    ),
+    "width": vary(SHORT, hidden_size=(128, 400, 800)),
+    "long steps": vary(dict(SHORT, batch_size=128, learning_rate=1.6), hidden_size=(128, 800)),
+    "decay": vary(SHORT, reg=(0.0, 5e-5, 2e-4)),
+    "long runs": [
+        dict(LONG, batch_size=16, learning_rate=0.2),
+        LONG,
+        dict(LONG, hidden_size=800),
+        dict(LONG, learning_rate=0.2, reg=1e-4, epochs=80),
+        dict(LONG, hidden_size=1600, batch_size=16, learning_rate=0.2, epochs=40),
+    ],
+    "around the best": [
+        dict(LONG, hidden_size=256),
+        dict(LONG, learning_rate=0.8),
+        dict(LONG, batch_size=64, learning_rate=0.8),
+        *vary(LONG, reg=(2e-5, 8e-5)),
+    ],
+    "chosen": [CHOSEN],
     "undone": [  # the chosen setting with one entry set back to its default
-        change(LONG, **{name: getattr(GIVEN, name)})
+        dict(LONG, **{name: BASE[name]})
         for name in ("learning_rate", "batch_size", "hidden_size", "reg", "epochs")
     ],
-    "fresh seeds": [
-        change(UNTESTED, measured=False),
-        LONG,
-        change(LONG, reg=2e-5),
-        change(LONG, reg=0.0),
-        change(LONG, hidden_size=128),
-    ],
-    "gap": vary(LONG, "reg", (2e-5, 5e-5, 8e-5, 1e-3)),
+    "fresh seeds": [BASE, LONG, *vary(LONG, reg=(2e-5, 0.0)), dict(LONG, hidden_size=128)],
+    "gap": vary(LONG, reg=(2e-5, 5e-5, 8e-5, 1e-3)),
     # As many updates on fewer images.
-    "images": [change(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
+    "images": [dict(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
     "labels": [
-        change(FITTED, corrupted=share, measured=share == 0.4)
-        for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+        dict(setting, measured=True) if setting["corrupted"] == 0.4 else setting
+        for setting in vary(MEMORY, corrupted=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
     ],
-    "inputs": vary(FITTED, "inputs", ("shuffled pixels", "random pixels", "Gaussian noise")),
+    "inputs": vary(MEMORY, inputs=("shuffled pixels", "random pixels", "Gaussian noise")),
 }
 
 
-def runs(name: str) -> list[list[Setting]]:
+def runs(name: str) -> list[list[dict]]:
     """Return the settings of an experiment, each as its runs, one per seed."""
     seeds = FRESH_SEEDS if name == "fresh seeds" else SEEDS
-    return [vary(setting, "seed", seeds) for setting in EXPERIMENTS[name]]
+    return [vary(setting, seed=seeds) for setting in EXPERIMENTS[name]]
 
 
-def all_runs() -> list[Setting]:
+def all_runs() -> list[dict]:
     """Return every run once."""
-    return list(dict.fromkeys(run for name in EXPERIMENTS for seeds in runs(name) for run in seeds))
+    every = {json.dumps(run): run for name in EXPERIMENTS for seeds in runs(name) for run in seeds}
+    return list(every.values())
+
+
+def config(setting: dict) -> main.Config:
+    """Return the config of a setting's run."""
+    return main.Config("TwoLayerNet", **{name: setting[name] for name in TRAINED})
 
 
 # How it is run
 
 
-def corrupt(data: main.Data, setting: Setting) -> main.Data:
+def corrupt(data: main.Data, setting: dict) -> main.Data:
     """Return the data of a run, with inputs and labels randomized as its setting says."""
-    generator = np.random.default_rng(setting.config.seed)
-    images, labels = (array[: setting.images] for array in data.train)
-    if setting.corrupted:
+    generator = np.random.default_rng(setting["seed"])
+    images, labels = (array[: setting["images"]] for array in data.train)
+    if setting["corrupted"]:
         drawn = generator.integers(10, size=len(labels))
-        labels = np.where(generator.random(len(labels)) < setting.corrupted, drawn, labels)
+        labels = np.where(generator.random(len(labels)) < setting["corrupted"], drawn, labels)
     order = generator.permutation(images.shape[1])
     mean, deviation = images.mean(), images.std()
     make = {
         "images": lambda x: x,
         "shuffled pixels": lambda x: x[:, order],
         "random pixels": lambda x: generator.permuted(x, axis=1),
-        "Gaussian noise": lambda x: to_bytes(generator.normal(mean, deviation, x.shape)),
-    }[setting.inputs]
-    test = (make(data.test[0]), data.test[1]) if setting.tested else None
+        "Gaussian noise": lambda x: (
+            generator.normal(mean, deviation, x.shape).round().clip(0, 255).astype(np.uint8)
+        ),
+    }[setting["inputs"]]
+    test = (make(data.test[0]), data.test[1]) if setting["tested"] else None
     valid = make(data.valid[0]), data.valid[1]
     return main.Data((make(images), labels), valid, test)
 
 
-def to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """Round and clip pixels to 0 to 255."""
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-
-
-def execute(setting: Setting, data: main.Data) -> dict:
-    """Train, validate and test as a setting says; return the values to keep."""
-    true_labels = data.train[1][: setting.images]
+def execute(setting: dict, data: main.Data) -> dict:
+    """Train, validate and test as a setting says; return the result to keep."""
+    true_labels = data.train[1][: setting["images"]]
     data = corrupt(data, setting)
-    norms, models, measured = [], [], []
+    epochs, models = [], []
 
     def after_epoch(model: TwoLayerNet) -> None:
-        norms.append(analysis.weight_norm(model))
+        epochs.append({"weight_norm": analysis.weight_norm(model)})
+        if "measured" in setting:
+            epochs[-1] |= analysis.measure(model, *data.train, true_labels)
         models.append(model)
-        if setting.measured:
-            measured.append(analysis.measure(model, *data.train, true_labels))
 
     started = time.perf_counter()
-    result = main.run(setting.config, data, after_epoch=after_epoch)
-    if not np.isfinite(result.train_loss + result.valid_loss).all():
-        raise ValueError(f"diverged: {setting.key()}")
-    seconds = round(time.perf_counter() - started, 1)
-    kept = {
-        name: getattr(result, name) for name in (*main.HISTORIES, "best_epoch", "test_accuracy")
-    }
-    kept |= {"weight_norm": norms, "seconds": seconds}
-    kept |= {name: [epoch[name] for epoch in measured] for name in (measured or [{}])[0]}
-    if setting.examined:
-        kept |= analysis.examine(result.best_model, *data.test)
-    if setting.images == MEMORY.images and setting.tested:
-        kept |= {
-            "last_test_accuracy": analysis.accuracy(models[-1], *data.test),
-            "growth": float(analysis.growth(*data.train)[1][0]),
-        }
+    result = vars(main.run(config(setting), data, after_epoch=after_epoch))
+    best_model = result.pop("best_model")
+    if not np.isfinite(result["train_loss"] + result["valid_loss"]).all():
+        raise ValueError(f"diverged: {setting}")
+    kept = {"run": setting} | result | {"seconds": round(time.perf_counter() - started, 1)}
+    kept |= {name: [epoch[name] for epoch in epochs] for name in epochs[0]}
+    if setting["examined"]:
+        kept |= analysis.examine(best_model, *data.test)
+    if setting["images"] == MEMORY["images"] and setting["tested"]:
+        kept["last_test_accuracy"] = analysis.accuracy(models[-1], *data.test)
+        kept["growth"] = float(np.linalg.norm(analysis.growth(*data.train), 2))
     return kept
 
 
@@ -208,35 +173,25 @@ def execute(setting: Setting, data: main.Data) -> dict:
 GROWTH = "growth from the initial weights"  # the key of a result that is not a run's
 
 
-def as_text(key: dict | str) -> str:
-    """Return a key as text, whatever the order of its entries."""
-    return json.dumps(key, sort_keys=True)
-
-
 def read_results(path: Path) -> dict[str, dict]:
-    """Return the results by key.
-
-    Raises a ValueError that names the line if one is cut, repeats a run or is inconsistent.
-    """
-    results, numbers = {}, {}
+    """Return the results by key; name the line that is cut, repeats a run or is inconsistent."""
+    results = {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
             if not line.endswith("}\n"):
                 raise ValueError("the line is cut")
             result = json.loads(line, parse_constant=refuse)
-            key = as_text(result["run"])
+            key = json.dumps(result["run"])
             if key in results:
-                raise ValueError(f"a second result of the run in line {numbers[key]}")
+                raise ValueError(f"a second result of the run in line {[*results].index(key) + 1}")
             if result["run"] != GROWTH:
                 check(result)
         except (ValueError, KeyError, TypeError) as error:
-            problem = f"{error} is missing" if isinstance(error, KeyError) else error
-            if isinstance(error, json.JSONDecodeError):
-                problem = "not valid JSON"
-            hint = "delete the line to repeat its run"
-            raise ValueError(f"{path.name}, line {number}: {problem}; {hint}") from None
-        results[key], numbers[key] = result, number
+            plain = {json.JSONDecodeError: "not valid JSON", KeyError: f"{error} is missing"}
+            problem = f"{plain.get(type(error), error)}; delete the line to repeat its run"
+            raise ValueError(f"{path.name}, line {number}: {problem}") from None
+        results[key] = result
     return results
 
 
@@ -252,9 +207,6 @@ def check(result: dict) -> None:
     for name in (*main.HISTORIES, "weight_norm", *measured):
         if len(result[name]) != run["epochs"]:
             raise ValueError(f"{name} has {len(result[name])} values for {run['epochs']} epochs")
-    best = 1 + int(np.argmax(result["valid_accuracy"]))
-    if result["best_epoch"] != best:
-        raise ValueError(f"best_epoch is {result['best_epoch']}, but epoch {best} validates best")
     if run["examined"]:
         confusion = np.array(result["confusion"])
         found, expected = confusion.trace() / confusion.sum(), result["test_accuracy"]
@@ -262,48 +214,38 @@ def check(result: dict) -> None:
             raise ValueError(f"test_accuracy is {expected}, but the confusion matrix says {found}")
 
 
-def run_missing(path: Path, wanted: list[Setting], log: Callable[[str], None] = print) -> None:
+def run_missing(path: Path, wanted: list[dict]) -> None:
     """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
-    missing = [run for run in wanted if as_text(run.key()) not in kept]
-    if not missing and as_text(GROWTH) in kept:
+    missing = [run for run in wanted if json.dumps(run) not in kept]
+    if not missing and json.dumps(GROWTH) in kept:
         return
-    data = main.load_data()  # in this process, so that a mistake in the data is reported once
-
-    def keep(result: dict) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result) + "\n")
-
-    if as_text(GROWTH) not in kept:
-        slow = EXPERIMENTS["learning rate"][-1].config
-        keep({"run": GROWTH, **analysis.predict_norms(slow, *data.train)})
+    data, first = main.load_data(), []
+    if json.dumps(GROWTH) not in kept:
+        slow = EXPERIMENTS["learning rate"][-1]
+        first = [{"run": GROWTH, **analysis.predict_norms(config(slow), *data.train)}]
     # The longest first, so that no core waits for a long last run.
-    missing.sort(key=lambda run: -run.images * run.config.epochs * run.config.hidden_size)
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # of each process
+    missing.sort(key=lambda run: -run["images"] * run["epochs"] * run["hidden_size"])
     ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent answers it
-    with multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool:
-        for number, result in enumerate(pool.imap_unordered(do, missing), start=1):
-            keep(result)
-            log(f"[{number}/{len(missing)}] {result['run']}")
+    with (
+        path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once
+        multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool,
+    ):
+        others = pool.imap_unordered(functools.partial(execute, data=data), missing)
+        for number, result in enumerate(itertools.chain(first, others), start=1):
+            file.write(json.dumps(result) + "\n")
+            print(f"[{number}/{len(first) + len(missing)}] {result['run']}", flush=True)
 
-
-def do(run: Setting) -> dict:
-    """Execute a run in a process of the pool."""
-    return {"run": run.key(), **execute(run, cached_data())}
-
-
-cached_data = functools.cache(main.load_data)
 
 # What is read from the results
 
 
 def outcomes(results: dict[str, dict]) -> dict[str, list[dict]]:
     """Return a summary of each setting of each experiment, with its results under "runs"."""
-
-    def outcome(seeds: list[Setting]) -> dict:
-        return summarize(seeds[0].key(), [results[as_text(run.key())] for run in seeds])
-
-    return {name: [outcome(seeds) for seeds in runs(name)] for name in EXPERIMENTS}
+    return {
+        name: [summarize([results[json.dumps(run)] for run in seeds]) for seeds in runs(name)]
+        for name in EXPERIMENTS
+    }
 
 
 def sample(values: Iterable[float]) -> dict:
@@ -314,7 +256,7 @@ def sample(values: Iterable[float]) -> dict:
     return {"values": values, "mean": mean, "spread": spread, "percent": text}
 
 
-def summarize(key: dict, seeds: list[dict]) -> dict:
+def summarize(seeds: list[dict]) -> dict:
     """Return what the report says of a setting, from the result of each seed.
 
     Accuracies are those of the epoch with the best validation accuracy; "fit" is the first epoch
@@ -324,28 +266,27 @@ def summarize(key: dict, seeds: list[dict]) -> dict:
     def of(name: str, epochs: list[int]) -> dict:
         return sample(run[name][epoch - 1] for run, epoch in zip(seeds, epochs))
 
-    best = [run["best_epoch"] for run in seeds]
-    summary = key | {
+    best = [1 + int(np.argmax(run["valid_accuracy"])) for run in seeds]
+    measured = [name for name in MEASURED if name in seeds[0]]
+    summary = seeds[0]["run"] | {
         "runs": seeds,
         "history": {
             name: [sample(epoch) for epoch in zip(*(run[name] for run in seeds))]
-            for name in (*main.HISTORIES, "weight_norm", *MEASURED)
-            if name in seeds[0]
+            for name in (*main.HISTORIES, "weight_norm", *measured)
         },
         "best_epoch": sample(best),
         "train": of("train_accuracy", best),
         "valid": of("valid_accuracy", best),
         "seconds": sum(run["seconds"] for run in seeds),
+        **{name: of(name, best) for name in measured},
     }
-    for name in MEASURED:
-        if name in seeds[0]:
-            summary[name] = of(name, best)
     for name in ("test_accuracy", "last_test_accuracy", "growth"):
         if seeds[0].get(name) is not None:
             summary[name] = sample(run[name] for run in seeds)
-    if all(max(run["train_accuracy"]) > 0.99 for run in seeds):
-        fit = [1 + int(np.argmax(np.array(run["train_accuracy"]) > 0.99)) for run in seeds]
+    fitted = np.array([run["train_accuracy"] for run in seeds]) > 0.99
+    if fitted.any(axis=1).all():
+        fit = 1 + fitted.argmax(axis=1)
         summary |= {"fit": sample(fit), "fit_norm": of("weight_norm", fit)}
-    if key["examined"]:
-        summary["confusion"] = [run["confusion"] for run in seeds]
+    if summary["examined"]:
+        summary["confusion"] = np.sum([run["confusion"] for run in seeds], axis=0).tolist()
     return summary

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from report import experiments
 
@@ -35,35 +35,35 @@ CHOSEN, DEFAULT = ("#c8102e", "*"), ("#111111", "s")
 LINES = tuple(zip(["#08306b", "#8856a7", "#3a8fb7", "#5cb85c", "#f0a030", "#8c8c8c"], "o^DvPX"))
 DARK, MIDDLE, LIGHT = LINES[0], LINES[2], LINES[4]
 
-# For each kind of panel: the histories in solid and in dashed lines, and the label of the axis.
+# For each kind of panel: the label of the axis, and the histories in solid and in dashed lines.
 KINDS = {
-    "loss": ("train_loss", "valid_loss", "cross-entropy (nats)"),
-    "training loss": ("train_loss", None, "training loss (nats)"),
-    "accuracy": ("train_accuracy", "valid_accuracy", "accuracy (%)"),
-    "validation": ("valid_accuracy", None, "validation accuracy (%)"),
-    "norm": ("weight_norm", None, "norm of the weights"),
+    "loss": ("cross-entropy (nats)", "train_loss", "valid_loss"),
+    "training loss": ("training loss (nats)", "train_loss"),
+    "accuracy": ("accuracy (%)", "train_accuracy", "valid_accuracy"),
+    "validation": ("validation accuracy (%)", "valid_accuracy"),
+    "norm": ("norm of the weights", "weight_norm"),
 }
+
+
+def varied(setting: dict) -> tuple:
+    """Return the entries that tell one setting from another."""
+    return tuple(setting[name] for name in (*experiments.VARIED, "images"))
+
+
+KNOWN = {varied(experiments.CHOSEN): CHOSEN, varied(experiments.DEFAULT): DEFAULT}
 
 
 def looks(settings: list[dict]) -> list[tuple[str, str]]:
     """Return the colour and the marker of each setting."""
-
-    def varied(key: dict) -> list:
-        return [key[name] for name in (*experiments.VARIED, "images")]
-
-    chosen, default = varied(experiments.CHOSEN.key()), varied(experiments.DEFAULT.key())
     others = itertools.cycle(LINES)
-    keys = [varied(setting) for setting in settings]
-    return [
-        CHOSEN if key == chosen else DEFAULT if key == default else next(others) for key in keys
-    ]
+    return [KNOWN.get(varied(setting)) or next(others) for setting in settings]
 
 
-def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=False) -> None:
+def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", legend="inside") -> None:
     """Draw histories of named settings: the mean of the seeds, and a band where there is room."""
-    solid, dashed, label = KINDS[kind]
+    label, *histories = KINDS[kind]
     for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
-        for history, dash in ((solid, "-"), (dashed, "--")) if dashed else ((solid, "-"),):
+        for history, dash in zip(histories, ("-", "--")):
             values = np.array([run[history] for run in lines[name]["runs"]])
             values = 100 * values if "%" in label else values
             x, every = np.arange(1, values.shape[1] + 1), max(1, values.shape[1] // 8)
@@ -71,7 +71,7 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=Fal
             style |= {"color": look[0], "marker": look[1], "markevery": (number % every, every)}
             style |= {"markersize": 7, "linewidth": 1.8} if look == CHOSEN else {}
             axes.plot(x, values.mean(axis=0), linestyle=dash, **style)
-            if not beside:
+            if legend != "beside":
                 band = values.min(axis=0), values.max(axis=0)
                 axes.fill_between(x, *band, color=look[0], alpha=0.2, linewidth=0)
     axes.set(xlabel="epoch", ylabel=label, title=title)
@@ -79,19 +79,19 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", beside=Fal
     axes.margins(x=0.03)
     if limits:
         axes.set_ylim(limits)
-    if kind == "loss":
+    if kind == "loss":  # its panel stands beside one of the same lines, which has the legend
         logarithmic(axes, "y", (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
-    outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
-    axes.legend(**(outside if beside else {"ncols": 2 if len(lines) > 5 else 1}))
+    elif legend == "beside":
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    elif legend:
+        axes.legend(ncols=2 if len(lines) > 5 else 1)
 
 
 def logarithmic(axes: Axes, axis: str, ticks: tuple) -> None:
     """Make an axis logarithmic, with the ticks that are in its range."""
     axes.set(**{f"{axis}scale": "log"})
-    low, high = getattr(axes, f"get_{axis}lim")()
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    axes.set(**{f"{axis}ticks": ticks, f"{axis}ticklabels": [f"{tick:g}" for tick in ticks]})
-    axes.minorticks_off()
+    locators = {"major_locator": FixedLocator(ticks), "minor_locator": NullLocator()}
+    getattr(axes, f"{axis}axis").set(major_formatter="{x:g}", **locators)
 
 
 def points(axes: Axes, x: list, settings: list[dict], name: str, look: tuple, label="") -> None:
@@ -114,34 +114,33 @@ def panels(outcomes: dict[str, list[dict]]) -> dict[str, tuple]:
     """Return the figures that are only curves: inches of a panel, and for each the arguments."""
     rates = named(outcomes["learning rate"], "η = {learning_rate:g}")
     decays = named(outcomes["regularization"] + outcomes["no decay"], "λ = {reg:g}")
-    search = "{hidden_size} · {batch_size} · {learning_rate:g} · {reg:g}"
     (chosen,) = outcomes["chosen"]
-    around = [chosen, *outcomes["around the best"]]
     pair = {"default": outcomes["learning rate"][1], "chosen": chosen}
     names = ("chosen", "η = 0.1", "batches of 64", "128 units", "λ = 0.001", "10 epochs")
     undone = dict(zip(names, (chosen, *outcomes["undone"])))
-    widths, long_steps = (
-        named(outcomes[name], "{hidden_size} units") for name in ("width", "long steps")
-    )
+    search = "{hidden_size} · {batch_size} · {learning_rate:g} · {reg:g}"
+    long_runs = named(outcomes["long runs"], search)
+    around = named([chosen, *outcomes["around the best"]], search)
+    widths, steps = (named(outcomes[of], "{hidden_size} units") for of in ("width", "long steps"))
+
+    def with_detail(lines: dict, low: float, high: float) -> tuple:
+        detail = (lines, "accuracy", (low, high), f"accuracy from {low} %", "")
+        return (3.3, 2.5), (lines, "loss"), (lines, "accuracy"), detail
+
     return {
-        "learning-rate": (
-            *((3.3, 2.5), (rates, "loss"), (rates, "accuracy")),
-            (rates, "accuracy", (88, 96), "accuracy from 88 %"),
-        ),
-        "regularization": (
-            *((3.3, 2.5), (decays, "loss"), (decays, "accuracy")),
-            (decays, "accuracy", (86, 94.5), "accuracy from 86 %"),
-        ),
+        "learning-rate": with_detail(rates, 88, 96),
+        "regularization": with_detail(decays, 86, 94.5),
         "norm": ((4.4, 3.9), (decays, "norm", (-0.5, 24))),
         "one-thing": (
-            *((3.6, 2.1), (widths, "validation", (94, 98.2), "width")),
-            (long_steps, "validation", (80, 98.5), "long steps"),
+            (3.6, 2.1),
+            (widths, "validation", (94, 98.2), "width"),
+            (steps, "validation", (80, 98.5), "long steps"),
             (named(outcomes["decay"], "λ = {reg:g}"), "validation", (94, 98.2), "decay"),
         ),
         "long-runs": (
             (4.9, 2.4),
-            (named(outcomes["long runs"], search), "validation", (97, 98.2), "long runs", True),
-            (named(around, search), "validation", (97, 98.2), "around the best", True),
+            (long_runs, "validation", (97, 98.2), "long runs", "beside"),
+            (around, "validation", (97, 98.2), "around the best", "beside"),
         ),
         "tuning": ((3.6, 2.5), (pair, "loss"), (pair, "accuracy", (88, 100.4))),
         "undone": ((4.6, 3.6), (undone, "validation", (92, 98.3))),
@@ -175,9 +174,8 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
         settings = [setting for setting in grid if setting["batch_size"] == size]
         rates = [setting["learning_rate"] for setting in settings]
         points(left, rates, settings, "valid", look, f"batches of {size}")
-        lines = named(settings, "η = {learning_rate:g}")
-        curves(axes, lines, "validation", (86, 98.5), f"batches of {size}")
-        axes.get_legend().set_visible(size == 8)
+        lines, legend = named(settings, "η = {learning_rate:g}"), "inside" if size == 8 else ""
+        curves(axes, lines, "validation", (86, 98.5), f"batches of {size}", legend)
     left.set(xlabel="learning rate η", ylabel="validation accuracy (%)", title="best epochs")
     logarithmic(left, "x", (0.05, 0.2, 0.8))
     left.legend()
@@ -188,15 +186,15 @@ def gap(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw training and validation accuracy against λ and against the number of images."""
     figure, both = new_figure(2, 3.0, 2.7)
     without = [setting for setting in outcomes["fresh seeds"] if setting["reg"] == 0]
-    drawn = (without + outcomes["gap"], "reg"), (outcomes["images"], "images")
-    for axes, (settings, shown) in zip(both, drawn):
+    for axes, settings, xlabel, pattern in (
+        (both[0], without + outcomes["gap"], "λ", "{reg:g}"),
+        (both[1], outcomes["images"], "training images", "{images}"),
+    ):
         for part, look, label in (("train", DARK, "training"), ("valid", LIGHT, "validation")):
             points(axes, range(len(settings)), settings, part, look, label)
-        axes.set(ylabel="accuracy (%)", ylim=(94, 100.4), xticks=range(len(settings)))
-        axes.set_xticklabels([f"{setting[shown]:g}".replace("e-0", "e-") for setting in settings])
-    both[0].set(xlabel="λ")
-    both[1].set(xlabel="training images")
-    both[1].legend(loc="lower right")
+        axes.set(xlabel=xlabel, ylabel="accuracy (%)", ylim=(94, 100.4))
+        axes.set_xticks(range(len(settings)), named(settings, pattern))
+    axes.legend(loc="lower right")
     return figure
 
 
@@ -264,10 +262,8 @@ def draw_all(outcomes: dict[str, list[dict]]) -> Iterator[tuple[str, Figure]]:
     """Yield the figures with their names."""
     for name, (size, *arguments) in panels(outcomes).items():
         figure, all_axes = new_figure(len(arguments), *size)
-        for number, (axes, panel) in enumerate(zip(all_axes, arguments)):
+        for axes, panel in zip(all_axes, arguments):
             curves(axes, *panel)
-            if number != 1 and panel[0] is arguments[1 % len(arguments)][0] and len(arguments) > 1:
-                axes.get_legend().remove()  # the same as in the second panel
         yield name, figure
     for draw in (faster, batch_size_and_rate, gap, mixture, memory, mistakes):
         yield draw.__name__, draw(outcomes)
