@@ -71,7 +71,7 @@ def run_grade(arguments: argparse.Namespace, data: Path) -> None:
         path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rubric = read_rubric(HERE / "rubric.yaml")
-    with processes.workplace(data, isolate=True) as place:
+    with processes.workplace(data) as place:
         grader = Grader(rubric, place)
         log(grader.try_out())
         if arguments.csv:

@@ -15,9 +15,10 @@ everybody can; what it writes there is deleted after each run. NOT prevented:
   among them, change grades and leave things behind. Grade only what you would run yourself.
 - Right values that are copied rather than computed, such as the code of a solution, or learned in
   another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
-- Imports by `exec` or `__import__`, which the rule on imports does not see.
-- Use of the network, and messages between submissions that are graded at the same time.
-- Memory that System V calls share, until the run ends; on macOS, any amount of memory.
+- Imports by `exec` or `__import__`, or behind a file of the same name.
+- Messages to other runs, of others as well, over the network or by the kernel's keys.
+- Memory or disk that deleted files, System V calls or file systems of its own take, until the run
+  ends; on macOS, any amount of memory.
 """
 
 import copy
@@ -127,9 +128,9 @@ def check_points(rubric: Path, data: Path) -> None:
     """Raise a ValueError unless the plain solution gets all points by a rubric."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        processes.workplace(data, isolate=False) as place,  # it is our own code
+        processes.workplace(data) as place,
     ):
-        grader = Grader(read_rubric(rubric), place, isolate=False)
+        grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
         grader.try_out()
         write_solution(Path(folder, "solution"))
         for test in grader.grade(Path(folder, "solution"))["tests"]:

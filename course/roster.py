@@ -59,8 +59,10 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
             found.append(path)
     names = [path.name for path in found]
     short = [path.name if names.count(path.name) == 1 else str(path) for path in found]
-    # A name may hold bytes that are no text.
-    return {os.fsencode(n).decode(errors="backslashreplace"): p for n, p in zip(short, found)}
+    for name in short:
+        if not name.isprintable() or len(name) > 200:
+            raise ValueError(f"{name!r} cannot stand in a table; rename it")
+    return dict(zip(short, found))
 
 
 def row(name: str, results: dict) -> list[str]:

@@ -13,10 +13,8 @@ MOST_BYTES = 2**20  # of a file
 MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
 MOST_NAMES, MOST_FILES = 20_000, 100  # in all, and of those that are read
 GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
-# Python files in packages, of which students may have their own; no folders that the project has.
-CODE = re.compile(
-    r"(?!(tests|data|report)/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII
-)
+# Python files, also in packages of the student's own.
+CODE = re.compile(r"(?!(tests|report)/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII)
 NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden folders, among others
 
 
