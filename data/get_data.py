@@ -45,45 +45,35 @@ Dataset = tuple[np.ndarray, np.ndarray]
 def get_data(folder: Path) -> None:
     """Make the CSV files that `folder` lacks, from the first source that has all of them.
 
-    Raises
-    ------
-    OSError
-        If there is no such source, another file cannot be kept, or reading or writing fails.
+    Raises an OSError if there is no such source, or a file that is not the right one cannot be kept.
     """
     missing = []
-    for path in (folder / TRAIN, folder / TEST):
+    for name in (TRAIN, TEST):
+        path, old = folder / name, folder / f"{name}.old"
         if is_right(path):
             print(f"{path}: already there, SHA-256 verified")
             continue
-        missing.append(path)
-        if path.exists() and old_name(path).exists():
-            raise FileExistsError(
-                f"{path} is not the expected file, and {old_name(path).name} already exists; "
-                "move one of them away"
-            )
+        missing.append(name)
+        if path.exists() and old.exists():
+            problem = f"{path} is not the expected file, and {old.name} already exists"
+            raise FileExistsError(f"{problem}; move one of them away")
     if not missing:
         return
     with tempfile.TemporaryDirectory(prefix=".get_data-", dir=folder) as scratch:
-        contents = make_from_any_source([path.name for path in missing], Path(scratch))
-        for path, content in zip(missing, contents):
-            finished = Path(scratch) / path.name
+        for name, content in zip(missing, make_from_any_source(missing, Path(scratch))):
+            path, old, finished = folder / name, folder / f"{name}.old", Path(scratch, name)
             finished.write_bytes(content)
             if path.exists() and not is_right(path):  # another process may have written it
-                old_name(path).touch(exist_ok=False)  # reserve the name
-                path.replace(old_name(path))
-                print(f"{path}: not the expected file, kept as {old_name(path).name}")
+                old.touch(exist_ok=False)  # reserve the name
+                path.replace(old)
+                print(f"{path}: not the expected file, kept as {old.name}")
             finished.replace(path)
             print(f"{path}: written, SHA-256 verified")
 
 
 def is_right(path: Path) -> bool:
     """Tell whether a file exists and has the right SHA-256."""
-    return path.exists() and sha256(path.read_bytes()) == SHA256[path.name]
-
-
-def old_name(path: Path) -> Path:
-    """Return the path under which a file that is not the expected one is kept."""
-    return path.with_name(f"{path.name}.old")
+    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[path.name]
 
 
 def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
@@ -110,14 +100,9 @@ def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
 
 def verified(name: str, content: bytes) -> bytes:
     """Return the content, or raise a ValueError if its SHA-256 is not the one of that name."""
-    if sha256(content) != SHA256[name]:
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise ValueError(f"{name} has an unexpected SHA-256")
     return content
-
-
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 as 64 hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 # The sources. Each yields the images of the files it is asked for, and may raise any exception.
@@ -178,7 +163,6 @@ class ArrayUnpickler(pickle.Unpickler):
     """An unpickler that can construct NumPy arrays and nothing else."""
 
     def find_class(self, module: str, name: str):
-        """Return a part of an array, or raise a KeyError for anything else."""
         return ARRAY_PARTS[module, name]
 
 
