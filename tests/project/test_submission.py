@@ -13,15 +13,14 @@ import yaml
 
 from tests import ROOT, InFolder
 
-SCRIPTS = ("collect_submission", "data/get_data")
-FILES = {
-    "main.py",
-    "utils.py",
+FILES = [
     *(f"configs/config_{name}.yaml" for name in ("exp", "softmax", "twolayer")),
+    "main.py",
     *(f"models/{name}.py" for name in ("__init__", "_base_network", "softmax_regression")),
     "models/two_layer_nn.py",
     *(f"optimizer/{name}.py" for name in ("__init__", "_base_optimizer", "sgd")),
-}
+    "utils.py",
+]
 
 
 @unittest.skipIf(os.name == "nt", "needs sh")
@@ -29,10 +28,9 @@ class TestScripts(InFolder):
     def run_script(self, *command, cwd: Path) -> subprocess.CompletedProcess:
         """Run a script with this Python as the active one."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        others = self.folder / "others"  # with folders of the same names
-        for name in ("data", "a project"):
-            (others / name).mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PATH": path, "CDPATH": str(others)}
+        for name in ("data", "a project"):  # another project's folders of the same names
+            (self.folder / "others" / name).mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PATH": path, "CDPATH": str(self.folder / "others")}
         options = {"cwd": cwd, "env": environment, "text": True, "timeout": 60}
         return subprocess.run(command, capture_output=True, check=False, **options)
 
@@ -47,7 +45,7 @@ class TestScripts(InFolder):
         self.assertIn("optimizer/sgd.py", done.stdout)
         with zipfile.ZipFile(project / "assignment_1_submission.zip") as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-            self.assertEqual(sorted(names), sorted(FILES))
+            self.assertEqual(sorted(names), FILES)
             self.assertEqual(archive.read("models/__init__.py"), b"content of models/__init__.py")
 
     def test_data(self):
@@ -64,7 +62,7 @@ class TestScripts(InFolder):
             self.assertRegex(done.stderr, f"^get_data: .*/data/{problem} exists; .*\n$")
 
     def test_line_ends(self):
-        for script in SCRIPTS:
+        for script in ("collect_submission", "data/get_data"):
             windows = (ROOT / f"{script}.bat").read_bytes()
             self.assertEqual(windows.count(b"\n"), windows.count(b"\r\n"), "cmd needs CRLF")
             self.assertNotIn(b"\r", (ROOT / f"{script}.sh").read_bytes(), "sh needs LF")
