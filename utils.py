@@ -134,11 +134,6 @@ def generate_batched_data(
         Return sequences that build a batch when it is accessed, instead of lists.
     dtype : dtype, optional
         Convert bytes (uint8) to this float type, divided by 255. Other images keep their type.
-
-    Returns
-    -------
-    batched_data : list or sequence of ndarray, each (batch_size, 784)
-    batched_label : list or sequence of ndarray, each (batch_size,)
     """
     if len(data) != len(label):
         raise ValueError(f"found {len(label)} labels for {len(data)} images; expected one each")

@@ -68,26 +68,10 @@ class _baseNetwork:
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
         """Return loss and accuracy of a batch; in mode 'train' also store the gradients.
 
-        Parameters
-        ----------
-        X : array_like, shape (N, D)
-            Inputs: for MNIST, pixels in [0, 1].
-        y : array_like of int, shape (N,)
-            Labels from 0 to C - 1.
-        mode : str
-            Any mode but 'train' leaves the network as it is.
-
-        Returns
-        -------
-        loss : float
-            Mean cross-entropy in nats, without the L2 term.
-        accuracy : float
-            Fraction of the batch that is classified correctly.
-
-        Raises
-        ------
-        ValueError
-            If X or y has another shape, or a label is out of range.
+        X (N, D) are the inputs, for MNIST pixels in [0, 1], and y (N,) their labels, 0 to C - 1.
+        The loss is the mean cross-entropy in nats, without the L2 term; the accuracy is the
+        fraction of the batch that is classified correctly. Any other mode leaves the network as it
+        is. Raises ValueError if X or y has another shape, or a label is out of range.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
