@@ -113,7 +113,7 @@ class TestConfig(InFolder):
 
     def test_mistakes_in_the_file(self):
         for old, new, *expected in (
-            ("reg: 0.001", "", "Train: reg is missing; expected batch_size, learning_rate, reg"),
+            *[(f"{key}: {TRAIN[key]}", "", f"Train: {key} is missing; expected") for key in TRAIN],
             ("type: TwoLayerNet", "", "Model: type is missing; expected type, hidden_size, dtype"),
             ("Model:", "Modell:", "unknown key 'Modell' (did you mean Model?)"),
             ("batch_size", "bachsize", "Train: unknown key 'bachsize' (did you mean batch_size?)"),
@@ -334,4 +334,5 @@ class TestProgram(InFolder):
             before = dict(os.environ)
             with self.assertRaises(SystemExit) as end:
                 runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
+            runpy.run_path(str(ROOT / "utils.py"))
             self.assertEqual((end.exception.code, dict(os.environ)), (2, before))
