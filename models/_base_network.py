@@ -13,14 +13,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 class _baseNetwork:
     """What every network has: weights, their gradients, and the functions to compute with.
 
-    Attributes
-    ----------
-    weights : dict of str to ndarray
-        The trainable parameters by name: matrices `W1`, ..., biases `b1`, ...
-    gradients : dict of str to ndarray
-        The gradients of the mean loss of the last training batch; zero at first.
-    dtype : dtype
-        Type of the weights and of the arithmetic: float64 or float32.
+    `weights` holds the trainable parameters by name, matrices `W1`, ... and biases `b1`, ...;
+    `gradients` those of the mean loss of the last training batch, zero at first. `dtype` is the
+    type of both and of the arithmetic, float64 or float32.
     """
 
     def __init__(
