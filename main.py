@@ -334,7 +334,7 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    if hasattr(sys.stdout, "reconfigure"):  # not what a notebook puts in its place
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has no such method
         sys.stdout.reconfigure(errors="backslashreplace")  # escape what it cannot encode
     try:
         sys.exit(main())

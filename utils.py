@@ -175,8 +175,8 @@ def train(
 ) -> tuple[float, float]:
     """Train a model for one epoch, an update per batch, and return its loss and accuracy.
 
-    Both are averages over the images, cross-entropy in nats and accuracy in [0, 1], of each batch
-    before its update. On a terminal, `debug` shows the progress.
+    Both are averaged over the images, each batch measured before its update: cross-entropy in nats,
+    accuracy in [0, 1]. On a terminal, `debug` shows the progress.
     """
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
@@ -202,7 +202,7 @@ def evaluate(
 def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
     """Return the loss and the accuracy of `step`, averaged over the images of all batches."""
     show = title and sys.stderr.isatty()
-    shown = time.monotonic()
+    line, shown = "", time.monotonic()
     loss_sum = accuracy_sum = images = 0
     for number, (X, y) in enumerate(zip(batched_data, batched_label, strict=True), start=1):
         loss, accuracy = step(X, y)
@@ -213,7 +213,7 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
             shown = time.monotonic()
             line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
             print(f"{line:60}", end="\r", file=sys.stderr)  # over the previous line
-    if show:
+    if line:
         print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
 
