@@ -9,8 +9,6 @@ import argparse
 import copy
 import difflib
 import functools
-import io
-import itertools
 import math
 import os
 import re
@@ -178,11 +176,7 @@ def describe(config: Config) -> str:
 
 
 def read_config(path: str | os.PathLike) -> Config:
-    """Read a config file.
-
-    Raises a FileNotFoundError if there is no such file, and a ValueError if it is invalid; the message
-    names the file and the key, what was found and what was expected.
-    """
+    """Read a config file; raise a ValueError that names the file and the key if it is invalid."""
     sections, settings = {}, {}
     for each in fields(Config):
         sections.setdefault(each.metadata["section"], {})[each.name] = each.default is MISSING
@@ -274,12 +268,11 @@ def main(arguments: list[str] | None = None) -> int:
             log(compare(configs, results))
     except OSError as error:
         return fail(error)
-    status = 0
-    for name, result in results.items():
-        if result.test_accuracy is None:
-            problem = f"the loss of epoch {len(result.train_loss)} is not finite"
-            status = fail(f"{name}: {problem}; try a smaller learning_rate or reg", status=1)
-    return status
+    diverged = [name for name, result in results.items() if result.test_accuracy is None]
+    for name in diverged:
+        problem = f"the loss of epoch {len(results[name].train_loss)} is not finite"
+        fail(f"{name}: {problem}; try a smaller learning_rate or reg")
+    return 1 if diverged else 0
 
 
 def read_configs(paths: list[str]) -> dict[str, Config]:
@@ -301,8 +294,8 @@ def run_and_save(name: str, config: Config, data: Data, log: Callable[[str], Non
     curves = [getattr(result, history) for history in HISTORIES]
 
     def save_history(_) -> None:
-        lines = [("epoch", *HISTORIES), *zip(itertools.count(1), *curves)]
-        text = "".join(",".join(map(str, line)) + "\n" for line in lines)
+        rows = [("epoch", *HISTORIES), *zip(range(1, config.epochs + 1), *curves)]
+        text = "".join(",".join(map(str, row)) + "\n" for row in rows)
         utils.write_whole(f"{name}_history.csv", text.encode())
 
     try:
@@ -341,10 +334,9 @@ def fail(message: object, status: int = 2) -> int:
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook replaces it
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has no such method
         sys.stdout.reconfigure(errors="backslashreplace")  # escape what it cannot encode
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("main.py: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(fail("interrupted", status=130))

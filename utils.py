@@ -1,5 +1,6 @@
 """Load and batch the data, train for an epoch, plot the curves."""
 
+import functools
 import importlib.util
 import io
 import os
@@ -32,30 +33,16 @@ def load_csv(
 ) -> tuple[list, list] | tuple[NDArray, NDArray]:
     """Load images and labels from a CSV file.
 
-    Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-    as_array : bool
-        Return NumPy arrays, which take less time and memory than lists.
-    dtype : dtype
-        Type of the pixels in an array: float64, float32, or uint8, which keeps the file's values.
+    Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped. If
+    the file is malformed, a ValueError says where; rows are counted from 0, without the header.
 
     Returns
     -------
-    data : list of list of float, or ndarray of shape (N, 784)
-        Pixels in [0, 1], value / 255.
-    labels : list of int, or ndarray of shape (N,)
-        Labels.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file; says how to make MNIST's.
-    ValueError
-        If the file is malformed. Rows are counted from 0, without the header.
+    data : list of list of float
+        Pixels in [0, 1], value / 255. With `as_array`, an array (N, 784) of type `dtype`, which
+        takes less time and memory; uint8 keeps the file's values.
+    labels : list of int
+        With `as_array`, an array (N,).
     """
     rows = _read_rows(path)
     pixels, labels = rows[:, 1:], rows[:, 0].astype(np.int64)
@@ -133,14 +120,10 @@ def generate_batched_data(
     lazy: bool = False,
     dtype: DTypeLike | None = None,
 ) -> tuple[Sequence[NDArray], Sequence[NDArray]]:
-    """Cut images and labels into batches.
+    """Cut images (N, 784) and their labels (N,) into batches.
 
     Parameters
     ----------
-    data : array_like, shape (N, 784)
-        Images.
-    label : array_like, shape (N,)
-        Their labels.
     batch_size : int
         Images per batch; the last batch may be smaller.
     shuffle : bool
@@ -151,11 +134,6 @@ def generate_batched_data(
         Return sequences that build a batch when it is accessed, instead of lists.
     dtype : dtype, optional
         Convert bytes (uint8) to this float type, divided by 255. Other images keep their type.
-
-    Returns
-    -------
-    batched_data : list or sequence of ndarray, each (batch_size, 784)
-    batched_label : list or sequence of ndarray, each (batch_size,)
     """
     if len(data) != len(label):
         raise ValueError(f"found {len(label)} labels for {len(data)} images; expected one each")
@@ -195,13 +173,10 @@ def train(
     optimizer,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Train a model for one epoch: a forward pass and an update for every batch.
+    """Train a model for one epoch, an update per batch, and return its loss and accuracy.
 
-    Returns
-    -------
-    epoch_loss, epoch_acc : float
-        Cross-entropy in nats and accuracy in [0, 1], averaged over the images, each batch
-        measured before its update. On a terminal, `debug` shows the progress.
+    Both are averaged over the images, each batch measured before its update: cross-entropy in nats,
+    accuracy in [0, 1]. On a terminal, `debug` shows the progress.
     """
 
     def step(X: NDArray, y: NDArray) -> tuple[float, float]:
@@ -220,17 +195,14 @@ def evaluate(
     debug: bool = True,
 ) -> tuple[float, float]:
     """Return the loss and accuracy of a model without changing it, averaged as in `train`."""
-
-    def step(X: NDArray, y: NDArray) -> tuple[float, float]:
-        return model.forward(X, y, mode="valid")
-
+    step = functools.partial(model.forward, mode="valid")
     return _average(batched_test_data, batched_test_label, step, "evaluation" if debug else "")
 
 
 def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
     """Return the loss and the accuracy of `step`, averaged over the images of all batches."""
     show = title and sys.stderr.isatty()
-    state, shown = "", time.monotonic()
+    line, shown = "", time.monotonic()
     loss_sum = accuracy_sum = images = 0
     for number, (X, y) in enumerate(zip(batched_data, batched_label, strict=True), start=1):
         loss, accuracy = step(X, y)
@@ -238,10 +210,10 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
         if show and time.monotonic() - shown >= 0.25:  # a notebook shows each as a new line
-            state, shown = f"batch {number} of {len(batched_data)}", time.monotonic()
-            line = f"{title}: {state}, loss {loss_sum / images:.4f}"
+            shown = time.monotonic()
+            line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
             print(f"{line:60}", end="\r", file=sys.stderr)  # over the previous line
-    if state:
+    if line:
         print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
 
@@ -262,18 +234,8 @@ def plot_curves(
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
-    Both mark the first epoch with the best validation accuracy, of those whose loss is finite.
-
-    Parameters
-    ----------
-    train_loss_history, valid_loss_history : sequence of float
-        Mean cross-entropy of each epoch in nats; non-finite values are not drawn.
-    train_acc_history, valid_acc_history : sequence of float
-        Accuracy of each epoch in [0, 1].
-    prefix : str
-        Prefix of both file names.
-    title : str
-        Title of both figures.
+    Each history has a value per epoch. Both figures mark the first epoch with the best validation
+    accuracy, of those whose loss is finite. `prefix` begins both file names.
     """
     finite = np.isfinite(valid_loss_history)
     best = 1 + int(np.argmax(np.where(finite, valid_acc_history, -1))) if finite.any() else None

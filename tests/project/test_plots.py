@@ -14,17 +14,14 @@ CURVES = ([1.0, 0.5, 0.4], [0.6, 0.8, 0.9], [0.9, 0.6, 0.7], [0.7, 0.85, 0.8])
 
 class TestPlots(InFolder):
     def draw(self, plot, *arguments, **keywords) -> dict[str, matplotlib.figure.Figure]:
-        """Call a function that plots; return the figure in each file that was written."""
-        figures = {}
-        savefig = matplotlib.figure.Figure.savefig
-
-        def spy(figure, file, **options):
-            savefig(figure, file, **options)
-            figures[file.getvalue()] = figure
-
-        with mock.patch("matplotlib.figure.Figure.savefig", spy):
+        """Call a function that plots; return the figures by their files, which are not written."""
+        with (
+            mock.patch("matplotlib.figure.Figure.savefig", autospec=True) as save,
+            mock.patch("utils.write_whole") as write,
+        ):
             plot(*arguments, **keywords)
-        return {path.name: figures[path.read_bytes()] for path in Path().glob("*.png")}
+        saved = zip(write.call_args_list, save.call_args_list, strict=True)
+        return {written.args[0]: figure.args[0] for written, figure in saved}
 
     def lines(self, figure) -> dict[str, tuple[list, list]]:
         """Return what is drawn, by the entries of the legend."""
@@ -35,18 +32,17 @@ class TestPlots(InFolder):
 
     def test_curves(self):
         figures = self.draw(utils.plot_curves, *CURVES, prefix="some_", title="some run")
-        self.assertEqual(sorted(figures), ["some_accuracy.png", "some_loss.png"])
-        for name, unit, training, validation in (
-            ("loss", "mean cross-entropy (nats)", CURVES[0], CURVES[2]),
-            ("accuracy", "accuracy (fraction of images)", CURVES[1], CURVES[3]),
+        self.assertEqual(list(figures), ["some_loss.png", "some_accuracy.png"])
+        for figure, unit, training, validation in (
+            (figures["some_loss.png"], "mean cross-entropy (nats)", *CURVES[::2]),
+            (figures["some_accuracy.png"], "accuracy (fraction of images)", *CURVES[1::2]),
         ):
-            figure = figures[f"some_{name}.png"]
             expected = {"training": ([1, 2, 3], training), "validation": ([1, 2, 3], validation)}
             expected["best validation accuracy: epoch 2"] = ([2, 2], [0, 1])
             self.assertEqual(self.lines(figure), expected)
             (axes,) = figure.axes
-            titles = (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())
-            self.assertEqual(titles, ("some run", "epoch", unit))
+            texts = (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())
+            self.assertEqual(texts, ("some run", "epoch", unit))
 
     def test_epochs_are_whole(self):
         for epochs in (1, 10, 200):
@@ -59,11 +55,13 @@ class TestPlots(InFolder):
                 self.assertEqual(marked, epochs < 200)
 
     def test_a_run_that_diverged(self):
-        curves = ([1.0, math.inf], [0.5, 0.1], [0.9, math.inf], [0.6, 0.7])
-        figures = self.draw(utils.plot_curves, *curves)
-        self.assertIn("best validation accuracy: epoch 1", self.lines(figures["loss.png"]))
-        figures = self.draw(utils.plot_curves, [math.nan], [0.1], [math.nan], [0.1])
-        self.assertEqual(list(self.lines(figures["loss.png"])), ["training", "validation"])
+        for losses, accuracies, best in (
+            ([0.9, math.inf], [0.6, 0.7], ["best validation accuracy: epoch 1"]),
+            ([math.nan], [0.1], []),
+        ):
+            figures = self.draw(utils.plot_curves, losses, accuracies, losses, accuracies)
+            lines = list(self.lines(figures["loss.png"]))
+            self.assertEqual(lines, ["training", "validation", *best])
 
     def test_comparison(self):
         losses = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(40)}
@@ -71,6 +69,7 @@ class TestPlots(InFolder):
         figures = self.draw(utils.plot_comparison, losses, accuracies)
         for name, curves in (("loss", losses), ("accuracy", accuracies)):
             figure = figures[f"comparison_{name}.png"]
+            figure.draw_without_rendering()  # there is room for all names
             drawn = {label: values for label, (_, values) in self.lines(figure).items()}
             self.assertEqual(drawn, curves)
             looks = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
@@ -78,13 +77,15 @@ class TestPlots(InFolder):
             self.assertNotEqual(looks[0][1], looks[1][1])  # two curves may coincide
 
     def test_names_are_whole_and_no_formulas(self):
-        names = ["a$b^$", "_begins_with_$", "x" * 200]
-        histories = {name: [1.0] for name in names}
+        histories = {name: [1.0] for name in ("a$b^$", "_begins_with_$", "x" * 100)}
         figure = self.draw(utils.plot_comparison, histories, histories)["comparison_loss.png"]
-        self.assertEqual(list(self.lines(figure)), names)
+        self.assertEqual(list(self.lines(figure)), list(histories))
+        utils.plot_comparison(histories, histories)
+        figure.draw_without_rendering()
         inches = int.from_bytes(Path("comparison_loss.png").read_bytes()[16:20], "big") / 150
         self.assertGreater(inches, figure.legends[0].get_window_extent().width / figure.dpi)
-        utils.plot_curves(*CURVES, title="a$b^$")
+        for figure in self.draw(utils.plot_curves, *CURVES, title="a$b^$").values():
+            figure.draw_without_rendering()
 
     def test_a_figure_that_cannot_be_written_leaves_the_old_one(self):
         Path("loss.png").write_bytes(b"old")

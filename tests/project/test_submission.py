@@ -1,5 +1,8 @@
-"""The files around the code: the submission, the scripts for the data, conda's environment."""
+"""The files around the code: the README, the submission, the scripts, conda's environment."""
 
+import atexit
+import functools
+import multiprocessing
 import os
 import re
 import shutil
@@ -11,17 +14,17 @@ from pathlib import Path
 
 import yaml
 
+import main
 from tests import ROOT, InFolder
 
-SCRIPTS = ("collect_submission", "data/get_data")
-FILES = {
-    "main.py",
-    "utils.py",
+FILES = [
     *(f"configs/config_{name}.yaml" for name in ("exp", "softmax", "twolayer")),
+    "main.py",
     *(f"models/{name}.py" for name in ("__init__", "_base_network", "softmax_regression")),
     "models/two_layer_nn.py",
     *(f"optimizer/{name}.py" for name in ("__init__", "_base_optimizer", "sgd")),
-}
+    "utils.py",
+]
 
 
 @unittest.skipIf(os.name == "nt", "needs sh")
@@ -29,10 +32,9 @@ class TestScripts(InFolder):
     def run_script(self, *command, cwd: Path) -> subprocess.CompletedProcess:
         """Run a script with this Python as the active one."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        others = self.folder / "others"  # with folders of the same names
-        for name in ("data", "a project"):
-            (others / name).mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PATH": path, "CDPATH": str(others)}
+        for name in ("data", "a project"):  # another project's folders of the same names
+            (self.folder / "others" / name).mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PATH": path, "CDPATH": str(self.folder / "others")}
         options = {"cwd": cwd, "env": environment, "text": True, "timeout": 60}
         return subprocess.run(command, capture_output=True, check=False, **options)
 
@@ -47,7 +49,7 @@ class TestScripts(InFolder):
         self.assertIn("optimizer/sgd.py", done.stdout)
         with zipfile.ZipFile(project / "assignment_1_submission.zip") as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-            self.assertEqual(sorted(names), sorted(FILES))
+            self.assertEqual(sorted(names), FILES)
             self.assertEqual(archive.read("models/__init__.py"), b"content of models/__init__.py")
 
     def test_data(self):
@@ -64,10 +66,34 @@ class TestScripts(InFolder):
             self.assertRegex(done.stderr, f"^get_data: .*/data/{problem} exists; .*\n$")
 
     def test_line_ends(self):
-        for script in SCRIPTS:
+        for script in ("collect_submission", "data/get_data"):
             windows = (ROOT / f"{script}.bat").read_bytes()
             self.assertEqual(windows.count(b"\n"), windows.count(b"\r\n"), "cmd needs CRLF")
             self.assertNotIn(b"\r", (ROOT / f"{script}.sh").read_bytes(), "sh needs LF")
+
+
+@functools.cache
+def start_two_layer_run():
+    """Start the longest run, which goes on beside other tests, and return it."""
+    pool = multiprocessing.get_context("spawn").Pool(1)
+    atexit.register(pool.terminate)
+    return pool.apply_async(results, ["config_twolayer"])
+
+
+def results(name: str) -> str:
+    """Run a config; return its best epoch, validation and test accuracy as in the README."""
+    result = main.run(main.read_config(ROOT / "configs" / f"{name}.yaml"))
+    best = max(result.valid_accuracy)
+    return f" {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
+
+
+class TestReadme(unittest.TestCase):
+    def test_it_names_the_results_of_the_default_runs(self):
+        two_layer = start_two_layer_run()
+        expected = {"config_softmax": results("config_softmax"), "config_twolayer": two_layer.get()}
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        found = dict(re.findall(r"^\| `(config_\w+).yaml`.*?,\d+ \|(.*)$", readme, re.MULTILINE))
+        self.assertEqual({name: found[name] for name in expected}, expected)
 
 
 class TestEnvironment(unittest.TestCase):
