@@ -5,6 +5,7 @@ import copy
 import dataclasses
 import io
 import math
+import multiprocessing
 import os
 import re
 import runpy
@@ -21,7 +22,6 @@ from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
 from tests import ROOT, InFolder, made_up_images, shuffled
 from tests.project import run_program, write_made_up_data
-from tests.project.test_submission import start_two_layer_run
 
 TRAIN = {"batch_size": 16, "learning_rate": 0.3, "reg": 0.001, "epochs": 4}
 GOOD = yaml.safe_dump({"Train": TRAIN, "Model": {"type": "TwoLayerNet", "hidden_size": 20}})
@@ -70,7 +70,17 @@ Saved comparison_loss.png, comparison_accuracy.png
 
 
 def setUpModule():
-    start_two_layer_run()  # test_submission.py waits for it
+    global two_layer  # this run takes longest, and runs beside the other tests
+    pool = multiprocessing.get_context("spawn").Pool(1)
+    unittest.addModuleCleanup(pool.terminate)
+    two_layer = pool.apply_async(results, ["config_twolayer"])
+
+
+def results(name: str) -> str:
+    """Run a config; return its best epoch, validation and test accuracy as in the README."""
+    result = main.run(main.read_config(ROOT / "configs" / f"{name}.yaml"))
+    best = max(result.valid_accuracy)
+    return f" {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
 
 
 class TestConfig(InFolder):
@@ -144,6 +154,14 @@ class TestConfig(InFolder):
             with self.subTest(name, value=value), self.assertRaises(ValueError) as caught:
                 dataclasses.replace(config, **{name: value})
             self.assertEqual(str(caught.exception), f"{name}: found {message}")
+
+
+class TestReadme(unittest.TestCase):
+    def test_it_names_the_results_of_the_default_runs(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        found = dict(re.findall(r"^\| `(config_\w+).yaml`.*?,\d+ \|(.*)$", readme, re.MULTILINE))
+        expected = {"config_softmax": results("config_softmax"), "config_twolayer": two_layer.get()}
+        self.assertEqual({name: found[name] for name in expected}, expected)
 
 
 class TestRun(unittest.TestCase):

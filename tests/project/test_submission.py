@@ -1,8 +1,5 @@
-"""The files around the code: the README, the submission, the scripts, conda's environment."""
+"""The files around the code: the submission, the scripts for the data, conda's environment."""
 
-import atexit
-import functools
-import multiprocessing
 import os
 import re
 import shutil
@@ -14,7 +11,6 @@ from pathlib import Path
 
 import yaml
 
-import main
 from tests import ROOT, InFolder
 
 FILES = [
@@ -70,30 +66,6 @@ class TestScripts(InFolder):
             windows = (ROOT / f"{script}.bat").read_bytes()
             self.assertEqual(windows.count(b"\n"), windows.count(b"\r\n"), "cmd needs CRLF")
             self.assertNotIn(b"\r", (ROOT / f"{script}.sh").read_bytes(), "sh needs LF")
-
-
-@functools.cache
-def start_two_layer_run():
-    """Start the longest run, which goes on beside other tests, and return it."""
-    pool = multiprocessing.get_context("spawn").Pool(1)
-    atexit.register(pool.terminate)
-    return pool.apply_async(results, ["config_twolayer"])
-
-
-def results(name: str) -> str:
-    """Run a config; return its best epoch, validation and test accuracy as in the README."""
-    result = main.run(main.read_config(ROOT / "configs" / f"{name}.yaml"))
-    best = max(result.valid_accuracy)
-    return f" {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
-
-
-class TestReadme(unittest.TestCase):
-    def test_it_names_the_results_of_the_default_runs(self):
-        two_layer = start_two_layer_run()
-        expected = {"config_softmax": results("config_softmax"), "config_twolayer": two_layer.get()}
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        found = dict(re.findall(r"^\| `(config_\w+).yaml`.*?,\d+ \|(.*)$", readme, re.MULTILINE))
-        self.assertEqual({name: found[name] for name in expected}, expected)
 
 
 class TestEnvironment(unittest.TestCase):
