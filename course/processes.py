@@ -160,7 +160,7 @@ class Run(NamedTuple):
         reader.start()
         while True:
             try:
-                output, errors = tests.communicate(timeout=0.2)
+                output, errors = tests.communicate(timeout=0.5)
                 break
             except subprocess.TimeoutExpired:
                 if stopping.is_set():
