@@ -37,7 +37,6 @@ SHARED = (
     "tests/checks.py",
     "tests/inside.py",
     "tests/oracle.py",
-    "tests/right.py",
     *(f"tests/test_{part}.py" for part in PARTS),
 )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import inside, right
+from tests import inside, oracle
 
 __unittest = True  # so that a traceback ends in the test, not in this file
 
@@ -41,8 +41,29 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 def isolate(network, *functions) -> None:
     """Let a wrong function, of these or by default of all, fail its own test only."""
-    codes = right.code(*functions)
-    inside.isolate(network, list(codes), list(codes.values()))
+    names = [each.__name__ for each in functions or oracle.FUNCTIONS]
+    inside.isolate(network, names, oracle.CODE)
+
+
+def draw_network(generator: np.random.Generator, Model, *sizes: int) -> tuple:
+    """Return a network of sizes D, C and perhaps H, and its weights, which are of ordinary size."""
+    model, weights = Model(*sizes), {}
+    isolate(model)
+    for name, shape in oracle.shapes(*sizes).items():
+        weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
+        model.weights[name] = weights[name].copy()
+    return model, weights
+
+
+def mistakes_in_a_mean(right, N: int, C: int) -> dict:
+    """Return what wrong divisors, or a wrong sign, make of a mean over N images."""
+    return {
+        "it is not divided by the number of images": N * right,
+        "it is divided by the number of images twice, for example by a mean": right / N,
+        "it is divided by the number of classes, not of images": right * N / C,
+        "it is divided by N * C, not by the number of images N": right / C,
+        "the sign of the loss is flipped": -right,
+    }
 
 
 def require_mnist() -> None:
@@ -81,10 +102,9 @@ class ComparisonTest(unittest.TestCase):
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
         if not isinstance(expected, str):
+            expected = np.asarray(expected, dtype=float)
             try:
-                if np.asarray(found).dtype.kind in "US":
-                    raise ValueError("NumPy would turn text into numbers")
-                found = np.asarray(found, dtype=float)
+                found = np.add(found, 0.0).astype(float)  # an error for text, even of a number
             except (TypeError, ValueError):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
         if same(found, expected, tolerance):
@@ -135,8 +155,8 @@ def how_it_differs(found, expected, tolerance: float) -> str:
     """Tell a multiple of the right value, or its rows in another order, from other wrong values."""
     if isinstance(expected, str):
         return "wrong"
-    if np.shape(found) != np.shape(expected):
-        return "of the wrong shape" if np.ndim(expected) or np.ndim(found) else "wrong"
+    if found.shape != expected.shape:
+        return "of the wrong shape"
     factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
     if abs(factor) > 1e-4 and same(found, np.multiply(factor, expected), tolerance):
         if abs(factor + 1) < 1e-6:
@@ -152,21 +172,15 @@ def how_it_differs(found, expected, tolerance: float) -> str:
 def difference(found, expected, tolerance: float) -> str:
     """Show both values; of large arrays, only the first entry that differs."""
     found, expected = np.asarray(found), np.asarray(expected)
-    place = ""
+    place = deviation = ""
     if found.shape != expected.shape and max(found.size, expected.size) > 8:
         return f"found an array of shape {found.shape}, expected {expected.shape or 'a number'}"
     if found.size > 8:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
         index = tuple(np.argwhere(~close)[0].tolist())
         found, expected, place = found[index], expected[index], f" at {list(index)}"
-    alike = short(found) == short(expected) and found.shape == expected.shape
-    deviation = f": off by {np.abs(found - expected).max():.1e}" if alike else ""
-    return f"found {short(found)}{place}, expected {short(expected)}{deviation}"
-
-
-def short(value) -> str:
-    """Show a number, a text or a small array in one line."""
-    if np.ndim(value) == 0:
-        return str(value) if np.asarray(value).dtype.kind in "US" else f"{value:.6g}"
-    text = np.array2string(value, separator=", ", formatter={"all": "{:.6g}".format})
-    return text.replace("\n", "")
+    with np.printoptions(formatter={"float": "{:.6g}".format}, linewidth=200):
+        texts = [np.array2string(np.asarray(each), separator=", ") for each in (found, expected)]
+    if texts[0] == texts[1]:
+        deviation = f": off by {np.abs(found - expected).max():.1e}"
+    return f"found {texts[0]}{place}, expected {texts[1]}{deviation}"

@@ -91,7 +91,7 @@ class TestBatches(ComparisonTest):
     def setUp(self):
         generator = generator_for("batches")
         [self.batch_size] = draw_sizes(generator, 1)
-        self.count = 80 // self.batch_size * self.batch_size
+        self.count = 50 // self.batch_size * self.batch_size
         self.seeds = generator.choice(range(1, 1000), size=3, replace=False).tolist()
         self.images = generator.random((self.count, 784))
         self.images[:, 0] = range(self.count)
