@@ -33,15 +33,7 @@ SHARED = (
 
 
 def write_skeleton(folder: Path) -> None:
-    """Write the students' skeleton into a new folder.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder exists; it is left as it is.
-    ValueError
-        If the marks around a solution are not as `without_solutions` expects.
-    """
+    """Write the students' skeleton into a new folder; if the folder exists, leave it as it is."""
     files = _solution()
     for file in (HERE / "skeleton").rglob("*.py"):
         name = file.relative_to(HERE / "skeleton").as_posix()
@@ -70,9 +62,9 @@ def _solution() -> dict[str, bytes]:
     for name, file in files.items():
         if file.is_file() and "__pycache__" not in name:
             contents[name] = file.read_bytes()
-            if not name.endswith(".pdf"):
-                text = contents[name].replace(b"\r\n", b"\n")
-                contents[name] = text.replace(b"\n", b"\r\n") if name.endswith(".bat") else text
+            if file.suffix != ".pdf":
+                lines = contents[name].replace(b"\r\n", b"\n").split(b"\n")
+                contents[name] = (b"\r\n" if file.suffix == ".bat" else b"\n").join(lines)
     return contents
 
 

@@ -86,18 +86,10 @@ class ComparisonTest(unittest.TestCase):
             return super().run(result)
 
     def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
-        """Fail unless `found` is `expected`.
+        """Fail unless `found` is `expected`: a text, a number or an array of the same shape.
 
-        Parameters
-        ----------
-        what : str
-            Name of the value; the message begins with it.
-        found, expected : array_like of numbers, or str
-            Arrays must have the same shape.
-        mistakes : dict, optional
-            The value that each typical mistake gives. Those that give `found` are named.
-        tolerance : float
-            Allowed deviation of each number, relative and absolute.
+        The message begins with `what`, and names those of `mistakes` whose value is `found`. Each
+        number may deviate by `tolerance`, relative and absolute.
         """
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
@@ -110,10 +102,8 @@ class ComparisonTest(unittest.TestCase):
         if same(found, expected, tolerance):
             return
         names = [name for name, value in (mistakes or {}).items() if same(found, value, tolerance)]
-        likeness = how_it_differs(found, expected, tolerance)
-        words = ", or ".join(names)
-        if likeness != "wrong" or not names:
-            words = f"{likeness}; {words}" if names else likeness
+        words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
+        words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
 
     def unpack(self, function: str, returned, *names: str):
@@ -152,9 +142,9 @@ def same(found, expected, tolerance: float) -> bool:
 
 
 def how_it_differs(found, expected, tolerance: float) -> str:
-    """Tell a multiple of the right value, or its rows in another order, from other wrong values."""
+    """Tell a multiple of the right value, or its rows in another order, or a wrong shape."""
     if isinstance(expected, str):
-        return "wrong"
+        return ""
     if found.shape != expected.shape:
         return "of the wrong shape"
     factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
@@ -166,7 +156,7 @@ def how_it_differs(found, expected, tolerance: float) -> str:
                 return f"{text.format(number)} the right value"
     if np.ndim(found) and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
         return "the right values in another order"
-    return "wrong"
+    return ""
 
 
 def difference(found, expected, tolerance: float) -> str:
@@ -179,8 +169,8 @@ def difference(found, expected, tolerance: float) -> str:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
         index = tuple(np.argwhere(~close)[0].tolist())
         found, expected, place = found[index], expected[index], f" at {list(index)}"
-    with np.printoptions(formatter={"float": "{:.6g}".format}, linewidth=200):
-        texts = [np.array2string(np.asarray(each), separator=", ") for each in (found, expected)]
+    options = {"separator": ", ", "formatter": {"float": "{:.6g}".format, "numpystr": str}}
+    texts = [np.array2string(np.asarray(each), **options) for each in (found, expected)]
     if texts[0] == texts[1]:
         deviation = f": off by {np.abs(found - expected).max():.1e}"
-    return f"found {texts[0]}{place}, expected {texts[1]}{deviation}"
+    return f"found {texts[0]}{place}, expected {texts[1]}{deviation}".replace("\n", "")

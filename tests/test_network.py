@@ -30,8 +30,8 @@ class NetworkTests:
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
         # One input is large, and its gradients with it, so that clipping shows.
         for X in (self.before[0], self.X):
-            X[:, 0] *= 200
-        self.weights["W1"][0] /= 200
+            X[:, 0] *= 1000
+        self.weights["W1"][0] /= 1000
         self.model.weights["W1"] = self.weights["W1"].copy()
         self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong

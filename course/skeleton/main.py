@@ -27,13 +27,6 @@ def read_config():
     return config["Train"], config["Model"]
 
 
-def build_model(settings):
-    """Return the network that the config asks for."""
-    if settings["type"] == "TwoLayerNet":
-        return TwoLayerNet(hidden_size=settings["hidden_size"])
-    return SoftmaxRegression()
-
-
 def main():
     """Train, validate after every epoch, keep the best model, and test it."""
     settings, model_settings = read_config()
@@ -43,7 +36,9 @@ def main():
     val_batches = utils.generate_batched_data(val_data, val_label, batch_size)
     test_batches = utils.generate_batched_data(test_data, test_label, batch_size)
 
-    model = build_model(model_settings)
+    model = SoftmaxRegression()
+    if model_settings["type"] == "TwoLayerNet":
+        model = TwoLayerNet(hidden_size=model_settings["hidden_size"])
     optimizer = SGD(float(settings["learning_rate"]), float(settings["reg"]))
     train_losses, train_accuracies, val_losses, val_accuracies = [], [], [], []
     best_accuracy, best_model = -1.0, None

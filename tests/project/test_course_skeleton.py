@@ -33,26 +33,19 @@ def failures(folder: Path, which: str = "") -> dict[str, str]:
     `which` is a regular expression. In this process, where NumPy and Matplotlib are loaded already.
     """
     for name in list(sys.modules):
-        if name.partition(".")[0] in ("utils", "models", "optimizer") or (
-            name.removeprefix("tests.test_") in PARTS
-        ):
+        if re.match(r"(utils|models|optimizer)\b|tests\.test_", name):
             del sys.modules[name]
-    sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     result = unittest.TestResult()
-    try:
-        with contextlib.redirect_stdout(None):  # a solution may print
-            for part in PARTS:
-                for case in unittest.defaultTestLoader.loadTestsFromName(f"tests.test_{part}"):
-                    for test in case:
-                        if re.search(which, test.id()) and "mnist" not in test.id():
-                            test.run(result)
-    finally:
-        sys.path.remove(str(folder))
-    return {
-        test.id().removeprefix("tests."): message
-        for test, message in result.failures + result.errors
-    }
+    # A solution may print.
+    with mock.patch.object(sys, "path", [str(folder), *sys.path]), contextlib.redirect_stdout(None):
+        for part in PARTS:
+            for case in unittest.defaultTestLoader.loadTestsFromName(f"tests.test_{part}"):
+                for test in case:
+                    if re.search(which, test.id()) and "mnist" not in test.id():
+                        test.run(result)
+    failed = result.failures + result.errors
+    return {test.id().removeprefix("tests."): message for test, message in failed}
 
 
 def failures_of(patch: Patch) -> dict[str, str]:
