@@ -33,22 +33,20 @@ def draw_sizes(generator: np.random.Generator, count: int) -> list[int]:
 
 def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Return the first training images (count, 784) of MNIST, scaled, and their labels."""
-    require_mnist()
+    if not Path("data/mnist_train.csv").exists():
+        raise AssertionError(
+            "data/mnist_train.csv is missing; make it with: "
+            "sh data/get_data.sh (Windows: data\\get_data.bat)"
+        )
     with open("data/mnist_train.csv") as file:
         rows = np.loadtxt(itertools.islice(file, count), delimiter=",")
     return rows[:, 1:] / 255, rows[:, 0].astype(int)
 
 
-def isolate(network, *functions) -> None:
-    """Let a wrong function, of these or by default of all, fail its own test only."""
-    names = [each.__name__ for each in functions or oracle.FUNCTIONS]
-    inside.isolate(network, names, oracle.CODE)
-
-
 def draw_network(generator: np.random.Generator, Model, *sizes: int) -> tuple:
     """Return a network of sizes D, C and perhaps H, and its weights, which are of ordinary size."""
     model, weights = Model(*sizes), {}
-    isolate(model)
+    inside.isolate(model, oracle.CODE)
     for name, shape in oracle.shapes(*sizes).items():
         weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
         model.weights[name] = weights[name].copy()
@@ -64,15 +62,6 @@ def mistakes_in_a_mean(right, N: int, C: int) -> dict:
         "it is divided by N * C, not by the number of images N": right / C,
         "the sign of the loss is flipped": -right,
     }
-
-
-def require_mnist() -> None:
-    """Fail unless MNIST's training file exists."""
-    if not Path("data/mnist_train.csv").exists():
-        raise AssertionError(
-            "data/mnist_train.csv is missing; make it with: "
-            "sh data/get_data.sh (Windows: data\\get_data.bat)"
-        )
 
 
 class ComparisonTest(unittest.TestCase):

@@ -43,18 +43,18 @@ def call(function, arguments) -> tuple:
     return copy.deepcopy(function(*arguments)), arguments
 
 
-def isolate(network, names: list[str], code: str) -> None:
+def isolate(network, code: str, names: list[str] | None = None) -> None:
     """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
 
-    The named functions get copies of their arguments. One whose results are wrong is replaced by the
-    right one. The code of these comes with the call, so that a submission does not have it earlier.
+    The functions, by default all of the code's, get copies of their arguments. One whose results are
+    wrong is replaced by the code's. It comes with the call: a submission does not have it earlier.
     """
 
     def copying(function):
         return lambda *arguments, **options: function(*copy.deepcopy(arguments), **options)
 
     exec(code, right := {"np": np})  # noqa: S102 - the tests' own code
-    for name in names:
+    for name in names or [name for name in right if callable(right[name])]:
         function = copying(getattr(network, name))
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)

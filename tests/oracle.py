@@ -37,8 +37,8 @@ def ReLU_dev(X):
     return 1.0 * (X > 0)
 
 
-FUNCTIONS = (softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev)
-CODE = "\n".join(inspect.getsource(each) for each in FUNCTIONS)  # for `inside.isolate`
+_FUNCTIONS = (softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev)
+CODE = "\n".join(map(inspect.getsource, _FUNCTIONS))  # for `inside.isolate`
 
 
 def shapes(D: int, C: int, H: int | None = None) -> dict[str, tuple]:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from models._base_network import _baseNetwork
-from tests import oracle
-from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate
+from tests import inside, oracle
+from tests.checks import ComparisonTest, draw_sizes, generator_for
 
 
 class TestActivation(ComparisonTest):
@@ -17,7 +17,7 @@ class TestActivation(ComparisonTest):
     def compare_function(self, name: str, x, expected, mistakes: dict) -> None:
         network = _baseNetwork()
         if name == "sigmoid_dev":
-            isolate(network, oracle.sigmoid)
+            inside.isolate(network, oracle.CODE, ["sigmoid"])
         self.compare(f"{name}(x)", self.call(network, name, x), expected, mistakes)
 
     def test_sigmoid(self):
