@@ -22,7 +22,7 @@ class NetworkTests:
 
     def setUp(self):
         generator = generator_for(self.name)
-        M, self.N, D, C, H = draw_sizes(generator, 5)
+        D, H, self.N, C, M = draw_sizes(generator, 5)
         self.sizes = [D, C, H] if self.name == "TwoLayerNet" else [D, C]
         self.model, self.weights = draw_network(generator, self.Model, *self.sizes)
         # No label of the batch before is the last class.
@@ -30,8 +30,8 @@ class NetworkTests:
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
         # One input is large, and its gradients with it, so that clipping shows.
         for X in (self.before[0], self.X):
-            X[:, 0] *= 1000
-        self.weights["W1"][0] /= 1000
+            X[:, -1] *= 1000
+        self.weights["W1"][-1] /= 1000
         self.model.weights["W1"] = self.weights["W1"].copy()
         self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong
