@@ -22,7 +22,7 @@ from tests.project import run_program, write_made_up_data
 # To draw takes longer than everything else together, so only patches of plot_curves do.
 AFFECTED = {
     "utils.py": "test_loading|TestEpoch|nothing_is_printed",
-    "models": "test_activation|test_loss|test_network|TestEpoch|nothing_is_printed",
+    "models": "test_activation|test_loss|test_network|TestOptimizer|TestEpoch|nothing_is_printed",
     "optimizer": "TestOptimizer|TestEpoch|nothing_is_printed",
 }
 
