@@ -43,14 +43,13 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, 1:] / 255, rows[:, 0].astype(int)
 
 
-def draw_network(generator: np.random.Generator, Model, *sizes: int) -> tuple:
-    """Return a network of sizes D, C and perhaps H, and its weights, which are of ordinary size."""
-    model, weights = Model(*sizes), {}
-    inside.isolate(model, oracle.CODE)
+def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str, np.ndarray]:
+    """Return weights of ordinary size, which a network of sizes D, C and perhaps H gets, too."""
+    weights = {}
     for name, shape in oracle.shapes(*sizes).items():
         weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
         model.weights[name] = weights[name].copy()
-    return model, weights
+    return weights
 
 
 def mistakes_in_a_mean(right, N: int, C: int) -> dict:

@@ -46,8 +46,8 @@ def call(function, arguments) -> tuple:
 def isolate(network, code: str, names: list[str] | None = None) -> None:
     """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
 
-    The functions, by default all of the code's, get copies of their arguments. One whose results are
-    wrong is replaced by the code's. It comes with the call: a submission does not have it earlier.
+    The functions, by default all that are in the code, get copies of their arguments. One whose
+    results are wrong is replaced. A submission does not have the code before this call.
     """
 
     def copying(function):

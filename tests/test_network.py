@@ -6,11 +6,11 @@ The right values, and those that a typical mistake gives, come from the oracle.
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import oracle
+from tests import inside, oracle
 from tests.checks import (
     ComparisonTest,
-    draw_network,
     draw_sizes,
+    draw_weights,
     generator_for,
     mistakes_in_a_mean,
     mnist_batch,
@@ -24,7 +24,9 @@ class NetworkTests:
         generator = generator_for(self.name)
         D, H, self.N, C, M = draw_sizes(generator, 5)
         self.sizes = [D, C, H] if self.name == "TwoLayerNet" else [D, C]
-        self.model, self.weights = draw_network(generator, self.Model, *self.sizes)
+        self.model = self.Model(*self.sizes)
+        inside.isolate(self.model, oracle.CODE)
+        self.weights = draw_weights(generator, self.model, *self.sizes)
         # No label of the batch before is the last class.
         self.before = generator.random((M, D)), generator.integers(C - 1, size=M)
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)

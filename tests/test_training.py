@@ -10,7 +10,7 @@ from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
-from tests.checks import ComparisonTest, draw_network, draw_sizes, generator_for
+from tests.checks import ComparisonTest, draw_sizes, draw_weights, generator_for
 
 
 class TestOptimizer(ComparisonTest):
@@ -20,7 +20,8 @@ class TestOptimizer(ComparisonTest):
         self.generator = generator_for("optimizer")
         sizes = draw_sizes(self.generator, 3)
         self.rate, self.reg = self.generator.uniform(0.1, 0.9, size=2)
-        self.model, self.weights = draw_network(self.generator, TwoLayerNet, *sizes)
+        self.model = TwoLayerNet(*sizes)
+        self.weights = draw_weights(self.generator, self.model, *sizes)
         self.draw_gradients()
 
     def draw_gradients(self) -> None:
@@ -111,10 +112,10 @@ class TestEpoch(ComparisonTest):
         self.counts = [max(counts)] * 3 + [min(counts)]
         self.X = [generator.random((count, D)) for count in self.counts]
         self.y = [generator.integers(C, size=count) for count in self.counts]
-        self.networks = [
-            draw_network(generator, SoftmaxRegression, D, C),
-            draw_network(generator, TwoLayerNet, D, C, H),
-        ]
+        self.networks = []  # each with its weights
+        for model, sizes in (SoftmaxRegression(D, C), [D, C]), (TwoLayerNet(D, C, H), [D, C, H]):
+            inside.isolate(model, oracle.CODE)
+            self.networks.append((model, draw_weights(generator, model, *sizes)))
 
     def compare_averages(self, what: str, returned, results: list) -> None:
         """Compare loss and accuracy, averaged over the images or over the batches."""

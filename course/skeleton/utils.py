@@ -28,9 +28,9 @@ def load_csv(path):
 def load_mnist_trainval():
     """Load the training file and split it into training and validation data (handout 1.1 a).
 
-    Task: return train_data, train_label, val_data, val_label, lists as `load_csv` returns them: the
-    first 80 % of ./data/mnist_train.csv are for training, the last 20 % for validation, in the order
-    of the file. With MNIST, these are 48,000 and 12,000 images.
+    Task: return train_data, train_label, val_data, val_label, lists as `load_csv` returns them. The
+    first 80 % of ./data/mnist_train.csv are for training, the last 20 % for validation, in the
+    order of the file. With MNIST, these are 48,000 and 12,000 images.
 
     Hint: `load_csv` reads the images. You need only one number: where to cut. Compute it from the
     number of images: a small file must be split at 80 %, too.

@@ -57,7 +57,7 @@ class _baseNetwork:
         # END SOLUTION
 
     def compute_accuracy(self, x_pred, y):
-        """Return the fraction, from 0 to 1, of images that are classified correctly (handout 2.1 c).
+        """Return the fraction of images that are classified correctly, 0 to 1 (handout 2.1 c).
 
         The arguments are those of `cross_entropy_loss`.
 
