@@ -21,51 +21,34 @@ HERE = Path(__file__).resolve().parent
 PARTS = ("loading", "activation", "loss", "network", "training")
 # The files that the skeleton shares with the project.
 SHARED = (
-    "configs/config_softmax.yaml",
-    "configs/config_twolayer.yaml",
-    "configs/config_exp.yaml",
-    "data/get_data.sh",
-    "data/get_data.bat",
-    "data/get_data.py",
+    *(f"configs/config_{name}.yaml" for name in ("softmax", "twolayer", "exp")),
+    *(f"data/get_data.{kind}" for kind in ("sh", "bat", "py")),
+    *(f"report/{name}" for name in ("template.typ", "template.pdf", "style.typ")),
+    *(f"tests/{name}.py" for name in ("__init__", "checks", "inside", "oracle")),
+    *(f"tests/test_{part}.py" for part in PARTS),
     "environment.yaml",
     "collect_submission.sh",
     "collect_submission.bat",
-    "report/template.typ",
-    "report/template.pdf",
-    "report/style.typ",
-    "tests/__init__.py",
-    "tests/checks.py",
-    "tests/inside.py",
-    "tests/oracle.py",
-    "tests/right.py",
-    *(f"tests/test_{part}.py" for part in PARTS),
 )
 
 
 def write_skeleton(folder: Path) -> None:
-    """Write the students' skeleton into a new folder.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder exists; it is left as it is.
-    ValueError
-        If the marks around a solution are not as `without_solutions` expects.
-    """
-    cut = {
-        name: without_solutions(name, text.decode()).encode()
-        for name, text in _solution().items()
-        if name.endswith(".py") and (HERE / "skeleton" / name).exists()
-    }
-    write_solution(folder)
-    for name, text in cut.items():
-        (folder / name).write_bytes(text)
+    """Write the students' skeleton into a new folder; if the folder exists, leave it as it is."""
+    files = _solution()
+    for file in (HERE / "skeleton").rglob("*.py"):
+        name = file.relative_to(HERE / "skeleton").as_posix()
+        files[name] = without_solutions(name, files[name].decode()).encode()
+    _write(folder, files)
 
 
 def write_solution(folder: Path) -> None:
     """Write the skeleton with its solutions into a new folder."""
+    _write(folder, _solution())
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(parents=True)
-    for name, content in _solution().items():
+    for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
 
@@ -79,9 +62,9 @@ def _solution() -> dict[str, bytes]:
     for name, file in files.items():
         if file.is_file() and "__pycache__" not in name:
             contents[name] = file.read_bytes()
-            if not name.endswith(".pdf"):
-                text = contents[name].replace(b"\r\n", b"\n")
-                contents[name] = text.replace(b"\n", b"\r\n") if name.endswith(".bat") else text
+            if file.suffix != ".pdf":
+                lines = contents[name].replace(b"\r\n", b"\n").split(b"\n")
+                contents[name] = (b"\r\n" if file.suffix == ".bat" else b"\n").join(lines)
     return contents
 
 
@@ -96,19 +79,17 @@ def without_solutions(name: str, text: str) -> str:
         if isinstance(node, ast.FunctionDef):
             section = re.search(r"\(handout ([^)]+)\)", ast.get_docstring(node) or "")
             if section:
-                tasks.append((node.body[0].end_lineno, node.name, section[1]))
-    kept, *parts = re.split(r"^( *)# (BEGIN|END) SOLUTION\n", text, flags=re.MULTILINE)
-    if parts[1::3] != ["BEGIN", "END"] * len(tasks):
-        raise ValueError(f"{name}: marks: found {parts[1::3]}; expected a pair in each task")
-    for number, (last_line, function, section) in enumerate(sorted(tasks)):
-        indent, _, _, _, _, rest = parts[6 * number : 6 * number + 6]
-        if text.splitlines()[last_line].strip() != "# BEGIN SOLUTION":
-            raise ValueError(f"{name}: {function}: expected # BEGIN SOLUTION after the docstring")
-        if rest.lstrip("\n").startswith(indent):
-            raise ValueError(f"{name}: {function}: expected nothing after # END SOLUTION")
-        message = f'"{name}: complete {function} (handout {section})"'
-        kept += f"{indent}raise NotImplementedError(\n{indent}    {message}\n{indent})\n{rest}"
-    if "SOLUTION" in kept.upper():
-        raise ValueError(f"{name}: a mark is left")
-    ast.parse(kept)
-    return kept
+                tasks.append((node.body[0].end_lineno, node, section[1]))
+    if text.upper().count("SOLUTION") != 2 * len(tasks):
+        raise ValueError(f"{name}: expected # BEGIN SOLUTION and # END SOLUTION in each task")
+    lines = text.splitlines(keepends=True)
+    for start, node, section in sorted(tasks, reverse=True):
+        end, indent = node.end_lineno, node.body[0].col_offset * " "
+        marks = [f"{indent}# BEGIN SOLUTION\n", f"{indent}# END SOLUTION\n"]
+        after = "".join(lines[end + 1 :]).lstrip("\n")
+        if lines[start : start + 1] + lines[end : end + 1] != marks or after.startswith(indent):
+            raise ValueError(f"{name}: {node.name}: expected its whole body between the marks")
+        message = f'"{name}: complete {node.name} (handout {section})"'
+        error = f"{indent}raise NotImplementedError(\n{indent}    {message}\n{indent})\n"
+        lines[start : end + 1] = [error]
+    return "".join(lines)

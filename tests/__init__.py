@@ -34,12 +34,14 @@ def made_up_images(count: int, seed=0) -> tuple[np.ndarray, np.ndarray]:
 
 def csv_lines(labels, pixels) -> list[str]:
     """Return the lines of a CSV file of images, without line ends."""
-    return [",".join(map(str, [label, *row])) for label, row in zip(labels, pixels)]
+    return [",".join(map(str, row)) for row in np.column_stack([labels, pixels]).tolist()]
 
 
 def write_csv(file: Path, labels, pixels) -> None:
     """Write a CSV file of images, and its folder if there is none."""
-    inside.write_text(str(file), "\n".join(csv_lines(labels, pixels)) + "\n")
+    file = inside.Path(str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(csv_lines(labels, pixels)) + "\n")
 
 
 def shuffled(count: int, seed: int) -> list[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import inside, right
+from tests import inside, oracle
 
 __unittest = True  # so that a traceback ends in the test, not in this file
 
@@ -33,25 +33,34 @@ def draw_sizes(generator: np.random.Generator, count: int) -> list[int]:
 
 def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Return the first training images (count, 784) of MNIST, scaled, and their labels."""
-    require_mnist()
-    with open("data/mnist_train.csv") as file:
-        rows = np.loadtxt(itertools.islice(file, count), delimiter=",")
-    return rows[:, 1:] / 255, rows[:, 0].astype(int)
-
-
-def isolate(network, *functions) -> None:
-    """Let a wrong function, of these or by default of all, fail its own test only."""
-    codes = right.code(*functions)
-    inside.isolate(network, list(codes), list(codes.values()))
-
-
-def require_mnist() -> None:
-    """Fail unless MNIST's training file exists."""
     if not Path("data/mnist_train.csv").exists():
         raise AssertionError(
             "data/mnist_train.csv is missing; make it with: "
             "sh data/get_data.sh (Windows: data\\get_data.bat)"
         )
+    with open("data/mnist_train.csv") as file:
+        rows = np.loadtxt(itertools.islice(file, count), delimiter=",")
+    return rows[:, 1:] / 255, rows[:, 0].astype(int)
+
+
+def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str, np.ndarray]:
+    """Return weights of ordinary size, which a network of sizes D, C and perhaps H gets, too."""
+    weights = {}
+    for name, shape in oracle.shapes(*sizes).items():
+        weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
+        model.weights[name] = weights[name].copy()
+    return weights
+
+
+def mistakes_in_a_mean(right, N: int, C: int) -> dict:
+    """Return what wrong divisors, or a wrong sign, make of a mean over N images."""
+    return {
+        "it is not divided by the number of images": N * right,
+        "it is divided by the number of images twice, for example by a mean": right / N,
+        "it is divided by the number of classes, not of images": right * N / C,
+        "it is divided by N * C, not by the number of images N": right / C,
+        "the sign of the loss is flipped": -right,
+    }
 
 
 class ComparisonTest(unittest.TestCase):
@@ -65,35 +74,24 @@ class ComparisonTest(unittest.TestCase):
             return super().run(result)
 
     def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
-        """Fail unless `found` is `expected`.
+        """Fail unless `found` is `expected`: a text, a number or an array of the same shape.
 
-        Parameters
-        ----------
-        what : str
-            Name of the value; the message begins with it.
-        found, expected : array_like of numbers, or str
-            Arrays must have the same shape.
-        mistakes : dict, optional
-            The value that each typical mistake gives. Those that give `found` are named.
-        tolerance : float
-            Allowed deviation of each number, relative and absolute.
+        The message begins with `what`, and names those of `mistakes` whose value is `found`. Each
+        number may deviate by `tolerance`, relative and absolute.
         """
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
         if not isinstance(expected, str):
+            expected = np.asarray(expected, dtype=float)
             try:
-                if np.asarray(found).dtype.kind in "US":
-                    raise ValueError("NumPy would turn text into numbers")
-                found = np.asarray(found, dtype=float)
+                found = np.add(found, 0.0).astype(float)  # an error for text, even of a number
             except (TypeError, ValueError):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
         if same(found, expected, tolerance):
             return
         names = [name for name, value in (mistakes or {}).items() if same(found, value, tolerance)]
-        likeness = how_it_differs(found, expected, tolerance)
-        words = ", or ".join(names)
-        if likeness != "wrong" or not names:
-            words = f"{likeness}; {words}" if names else likeness
+        words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
+        words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
 
     def unpack(self, function: str, returned, *names: str):
@@ -132,11 +130,11 @@ def same(found, expected, tolerance: float) -> bool:
 
 
 def how_it_differs(found, expected, tolerance: float) -> str:
-    """Tell a multiple of the right value, or its rows in another order, from other wrong values."""
+    """Tell a multiple of the right value, or its rows in another order, or a wrong shape."""
     if isinstance(expected, str):
-        return "wrong"
-    if np.shape(found) != np.shape(expected):
-        return "of the wrong shape" if np.ndim(expected) or np.ndim(found) else "wrong"
+        return ""
+    if found.shape != expected.shape:
+        return "of the wrong shape"
     factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
     if abs(factor) > 1e-4 and same(found, np.multiply(factor, expected), tolerance):
         if abs(factor + 1) < 1e-6:
@@ -146,27 +144,21 @@ def how_it_differs(found, expected, tolerance: float) -> str:
                 return f"{text.format(number)} the right value"
     if np.ndim(found) and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
         return "the right values in another order"
-    return "wrong"
+    return ""
 
 
 def difference(found, expected, tolerance: float) -> str:
     """Show both values; of large arrays, only the first entry that differs."""
     found, expected = np.asarray(found), np.asarray(expected)
-    place = ""
+    place = deviation = ""
     if found.shape != expected.shape and max(found.size, expected.size) > 8:
         return f"found an array of shape {found.shape}, expected {expected.shape or 'a number'}"
     if found.size > 8:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
         index = tuple(np.argwhere(~close)[0].tolist())
         found, expected, place = found[index], expected[index], f" at {list(index)}"
-    alike = short(found) == short(expected) and found.shape == expected.shape
-    deviation = f": off by {np.abs(found - expected).max():.1e}" if alike else ""
-    return f"found {short(found)}{place}, expected {short(expected)}{deviation}"
-
-
-def short(value) -> str:
-    """Show a number, a text or a small array in one line."""
-    if np.ndim(value) == 0:
-        return str(value) if np.asarray(value).dtype.kind in "US" else f"{value:.6g}"
-    text = np.array2string(value, separator=", ", formatter={"all": "{:.6g}".format})
-    return text.replace("\n", "")
+    options = {"separator": ", ", "formatter": {"float": "{:.6g}".format, "numpystr": str}}
+    texts = [np.array2string(np.asarray(each), **options) for each in (found, expected)]
+    if texts[0] == texts[1]:
+        deviation = f": off by {np.abs(found - expected).max():.1e}"
+    return f"found {texts[0]}{place}, expected {texts[1]}{deviation}".replace("\n", "")

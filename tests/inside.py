@@ -37,40 +37,34 @@ def leave_folder(folder: str, before: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_text(file: str, text: str) -> None:
-    """Write a file, and its folder if there is none."""
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    Path(file).write_text(text)
-
-
 def call(function, arguments) -> tuple:
     """Call a function with copies of its arguments; return its result and these afterwards."""
     arguments = copy.deepcopy(arguments)
     return copy.deepcopy(function(*arguments)), arguments
 
 
-def isolate(network, names: list[str], codes: list[str]) -> None:
+def isolate(network, code: str, names: list[str] | None = None) -> None:
     """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
 
-    The named functions get copies of their arguments. One whose results are wrong is replaced by the
-    right one. Its code comes with the call, so that a submission does not have it earlier.
+    The functions, by default all that are in the code, get copies of their arguments. One whose
+    results are wrong is replaced. A submission does not have the code before this call.
     """
 
     def copying(function):
         return lambda *arguments, **options: function(*copy.deepcopy(arguments), **options)
 
-    for name, code in zip(names, codes):
-        exec(code, namespace := {"np": np})  # noqa: S102 - the tests' own code
-        right, function = namespace[name], copying(getattr(network, name))
+    exec(code, right := {"np": np})  # noqa: S102 - the tests' own code
+    for name in names or [name for name in right if callable(right[name])]:
+        function = copying(getattr(network, name))
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)
         try:
-            is_right = np.allclose(function(*sample), right(*sample), rtol=1e-4)
+            is_right = np.allclose(function(*sample), right[name](*sample), rtol=1e-4)
         except NotImplementedError:
             is_right = True  # it is still to be written, and says so when it is needed
         except Exception:  # noqa: BLE001 - a student's function may raise anything
             is_right = False
-        setattr(network, name, function if is_right else right)
+        setattr(network, name, function if is_right else right[name])
 
 
 SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])

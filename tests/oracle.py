@@ -1,38 +1,64 @@
-"""The mathematics of both networks a second time, to compare a solution with.
+"""The right values, to compare a solution with: functions (handout 2.1), networks and SGD.
 
 The gradients come from the chain rule, with a mistake put in if a test asks for one.
 """
 
+import inspect
+
 import numpy as np
 
 
-def sigmoid(z) -> np.ndarray:
-    """Return 1 / (1 + exp(-z)) for each z."""
-    return 1 / (1 + np.exp(-z))
+def softmax(scores):
+    exponentials = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def probabilities(logits) -> np.ndarray:
-    """Return exp(z_i - log sum_j exp(z_j)) for each row z of logits."""
-    return np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+def cross_entropy_loss(x_pred, y):
+    return -np.log(x_pred[np.arange(len(y)), y]).mean()
+
+
+def compute_accuracy(x_pred, y):
+    return np.mean(np.argmax(x_pred, axis=1) == y)
+
+
+def sigmoid(X):
+    return 1 / (1 + np.exp(-X))
+
+
+def sigmoid_dev(x):
+    return sigmoid(x) * (1 - sigmoid(x))
+
+
+def ReLU(X):
+    return np.maximum(X, 0)
+
+
+def ReLU_dev(X):
+    return 1.0 * (X > 0)
+
+
+_FUNCTIONS = (softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev)
+CODE = "\n".join(map(inspect.getsource, _FUNCTIONS))  # for `inside.isolate`
+
+
+def shapes(D: int, C: int, H: int | None = None) -> dict[str, tuple]:
+    """Return the shapes of the weights of TwoLayerNet, without H of SoftmaxRegression."""
+    return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)} if H else {"W1": (D, C)}
 
 
 def forward(weights: dict, X) -> tuple:
     """Return pre-activations, hidden units (None in SoftmaxRegression) and probabilities."""
     preactivation = X @ weights["W1"] + weights.get("b1", 0)
     if "W2" not in weights:
-        return preactivation, None, probabilities(np.maximum(preactivation, 0))
+        return preactivation, None, softmax(ReLU(preactivation))
     hidden = sigmoid(preactivation)
-    return preactivation, hidden, probabilities(hidden @ weights["W2"] + weights["b2"])
+    return preactivation, hidden, softmax(hidden @ weights["W2"] + weights["b2"])
 
 
-def mean_loss(p, y) -> float:
-    """Return the mean cross-entropy of probabilities (N, C) against labels (N,)."""
-    return -sum(np.log(row[label]) for row, label in zip(p, y)) / len(y)
-
-
-def accuracy(p, y) -> float:
-    """Return the fraction of the rows of p (N, C) whose first largest entry is in column y."""
-    return np.count_nonzero(np.argmax(p, axis=1) == y) / len(y)
+def loss_and_accuracy(weights: dict, X, y) -> tuple[float, float]:
+    """Return the mean loss and the accuracy of a batch."""
+    p = forward(weights, X)[2]
+    return cross_entropy_loss(p, y), compute_accuracy(p, y)
 
 
 def gradients(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.ndarray]:
@@ -45,9 +71,8 @@ def gradients(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.nd
     if d_logits is None:
         d_logits = (p - np.eye(p.shape[1])[y]) / len(y)
     if hidden is None:
-        slope = preactivation > 0 if slope is None else slope
-        return {"W1": X.T @ (d_logits * slope)}
-    slope = hidden * (1 - hidden) if slope is None else slope
+        return {"W1": X.T @ (d_logits * (ReLU_dev(preactivation) if slope is None else slope))}
+    slope = sigmoid_dev(preactivation) if slope is None else slope
     d_preactivation = (d_logits @ weights["W2"].T) * slope
     return {
         "W1": X.T @ d_preactivation,

@@ -6,7 +6,7 @@ import numpy as np
 
 from models._base_network import _baseNetwork
 from tests import oracle
-from tests.checks import ComparisonTest, draw_sizes, generator_for
+from tests.checks import ComparisonTest, draw_sizes, generator_for, mistakes_in_a_mean
 
 
 class TestSoftmax(ComparisonTest):
@@ -23,7 +23,7 @@ class TestSoftmax(ComparisonTest):
                 f"it is not divided by the sum{first}": e,
             }
         found = self.call(_baseNetwork(), "softmax", scores)
-        self.compare("softmax(scores)", found, oracle.probabilities(scores), mistakes)
+        self.compare("softmax(scores)", found, oracle.softmax(scores), mistakes)
 
     def test_large_scores(self):
         """One row is positive, one negative; the scores reach from about 1 to several thousand."""
@@ -38,12 +38,10 @@ class TestSoftmax(ComparisonTest):
                 / shifted.sum(axis=1, keepdims=True),
             }
             for limit in (20, 50, 100, 500, 700):
-                clipped = oracle.probabilities(np.clip(z, -limit, limit))
+                clipped = oracle.softmax(np.clip(z, -limit, limit))
                 mistakes[f"scores are clipped to {limit}; subtract each row's maximum"] = clipped
             found = _baseNetwork().softmax(z.copy())
-            self.compare(
-                f"softmax of {z.round().tolist()}", found, oracle.probabilities(z), mistakes
-            )
+            self.compare(f"softmax of {z.round().tolist()}", found, oracle.softmax(z), mistakes)
 
 
 class TestCrossEntropy(ComparisonTest):
@@ -58,23 +56,17 @@ class TestCrossEntropy(ComparisonTest):
         # No probability is so small that a constant of 1e-8, for stability, would show.
         p = 0.5 / classes + generator.dirichlet(np.ones(classes), size=count) / 2
         y = generator.integers(classes, size=count)
-        right, columns = oracle.mean_loss(p, y), -np.log(p)[:, y]
-        mistakes = {
-            "it is summed over the images instead of averaged": count * right,
-            "the minus sign is missing": -right,
-            "it is divided by N * C, not by the number of images N": right / classes,
-            "it is divided by the number of classes, not of images": right * count / classes,
-            "the minus sign is missing, and it is not divided by N": -count * right,
+        right, columns = oracle.cross_entropy_loss(p, y), -np.log(p)[:, y]
+        mistakes = mistakes_in_a_mean(right, count, classes) | {
+            "the sign of the loss is flipped, and it is not divided by N": -count * right,
             "the logarithm has base 2": right / math.log(2),
             "the logarithm has base 10": right / math.log(10),
-            "it is minus the mean probability; the logarithm is missing": -p[
-                range(count), y
-            ].mean(),
+            "the logarithm is missing": -p[range(count), y].mean(),
             "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns.mean(),
             "x_pred[:, y] takes N entries of each row, not one": columns.sum() / count,
             "all classes count, not only the right one": -np.log(p).sum() / count,
-            "softmax is applied to x_pred, which holds probabilities already": oracle.mean_loss(
-                oracle.probabilities(p), y
+            "softmax is applied to x_pred, which holds probabilities already": (
+                oracle.cross_entropy_loss(oracle.softmax(p), y)
             ),
         }
         found = self.call(_baseNetwork(), "cross_entropy_loss", p, y)
@@ -85,15 +77,12 @@ class TestCrossEntropy(ComparisonTest):
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
+            limits = [limit for limit in 10.0 ** -np.arange(1, 8) if limit > p]
             self.compare(
                 f"cross_entropy_loss of a probability of {p:g}",
                 _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
                 -math.log(p),
-                {
-                    f"it is clipped at {q:g}": -math.log(q)
-                    for q in 10.0 ** -np.arange(1, 8)
-                    if q > p
-                },
+                {f"it is clipped at {limit:g}": -math.log(limit) for limit in limits},
                 tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
             )
 
@@ -102,16 +91,13 @@ class TestAccuracy(ComparisonTest):
     def test_accuracy(self):
         generator = generator_for("accuracy")
         count, classes = draw_sizes(generator, 2)
-        p = oracle.probabilities(generator.normal(size=(count, classes)))
+        p = oracle.softmax(generator.normal(size=(count, classes)))
         y = p.argmax(axis=1)
         y[:2] = (y[:2] + 1) % classes  # two of them are wrong
         right = (count - 2) / count
-        mistakes = {
-            "it is the number of right images, not their fraction": count - 2,
+        mistakes = mistakes_in_a_mean(right, count, classes) | {
             "it is in percent; expected a fraction in [0, 1]": 100 * right,
             "it is the fraction of wrong images": 1 - right,
-            "it is divided by N * C, not by the number of images N": right / classes,
-            "it is divided by the number of classes, not of images": (count - 2) / classes,
         }
         found = self.call(_baseNetwork(), "compute_accuracy", p, y)
         self.compare("compute_accuracy(x_pred, y)", found, right, mistakes)

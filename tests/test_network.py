@@ -6,8 +6,15 @@ The right values, and those that a typical mistake gives, come from the oracle.
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import oracle
-from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate, mnist_batch
+from tests import inside, oracle
+from tests.checks import (
+    ComparisonTest,
+    draw_sizes,
+    draw_weights,
+    generator_for,
+    mistakes_in_a_mean,
+    mnist_batch,
+)
 
 
 class NetworkTests:
@@ -15,27 +22,22 @@ class NetworkTests:
 
     def setUp(self):
         generator = generator_for(self.name)
-        D, H, C, M, N = draw_sizes(generator, 5)
-        self.sizes = {"input_size": D, "num_classes": C}
-        if self.name == "TwoLayerNet":
-            self.sizes["hidden_size"] = H
-        self.model, self.N, self.C = self.Model(**self.sizes), N, C
-        isolate(self.model)
-        self.weights = {
-            name: generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
-            for name, shape in self.shapes(D, H, C).items()
-        }
-        # One input is large, and its gradients with it, so that clipping shows.
-        scale = np.array([200] + [1] * (D - 1))
-        self.weights["W1"] /= scale[:, None]
+        D, H, self.N, C, M = draw_sizes(generator, 5)
+        self.sizes = [D, C, H] if self.name == "TwoLayerNet" else [D, C]
+        self.model = self.Model(*self.sizes)
+        inside.isolate(self.model, oracle.CODE)
+        self.weights = draw_weights(generator, self.model, *self.sizes)
         # No label of the batch before is the last class.
-        self.before = scale * generator.random((M, D)), generator.integers(C - 1, size=M)
-        self.X, self.y = scale * generator.random((N, D)), generator.integers(C, size=N)
+        self.before = generator.random((M, D)), generator.integers(C - 1, size=M)
+        self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
+        # One input is large, and its gradients with it, so that clipping shows.
+        for X in (self.before[0], self.X):
+            X[:, -1] *= 1000
+        self.weights["W1"][-1] /= 1000
+        self.model.weights["W1"] = self.weights["W1"].copy()
         self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong
         self.one_hot = np.eye(C)[self.y]
-        for name, weight in self.weights.items():
-            self.model.weights[name] = weight.copy()
 
     def forward(self, *mode: str):
         """Return loss and accuracy of the batch; the default mode is "train"."""
@@ -47,7 +49,10 @@ class NetworkTests:
         return oracle.gradients(self.weights, self.X, self.y, **mistake)[name]
 
     def loss(self, p) -> float:
-        return oracle.mean_loss(p, self.y)
+        return oracle.cross_entropy_loss(p, self.y)
+
+    def entry_of_gradients(self, name: str):
+        return self.entry(self.model.gradients, "gradients", name)
 
     def mark_gradients(self) -> dict:
         """Set all gradients to 7, which a forward pass must replace or leave alone."""
@@ -59,47 +64,45 @@ class NetworkTests:
     def compare_loss(self, mistakes: dict) -> None:
         right = self.loss(self.p)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
-        mistakes = mistakes | {
-            "it is summed over the images instead of averaged": self.N * right,
-            "the minus sign is missing": -right,
-            "it is divided by N * C, not by the number of images N": right / self.C,
+        mistakes |= mistakes_in_a_mean(right, *self.one_hot.shape) | {
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
-            "softmax is applied twice": self.loss(oracle.probabilities(self.p)),
+            "softmax is applied twice": self.loss(oracle.softmax(self.p)),
         }
         self.compare("the loss", self.forward("valid")[0], right, mistakes)
 
     def compare_gradient(self, name: str, mistakes: dict) -> None:
-        """Compare a gradient after two batches with that of the second."""
+        """Compare a gradient after two batches with that of the second.
+
+        Each mistake is what `oracle.gradients` takes in place of a right derivative.
+        """
         self.model.forward(*self.before)
         unset = self.mark_gradients()[name]
         self.forward()
-        right, N, wrong = self.gradient(name), self.N, self.gradient
-        twice = oracle.probabilities(self.p)
-        mistakes = mistakes | {
-            "it is not divided by the number of images": N * right,
-            "it is divided by the number of images twice, for example by a mean": right / N,
-            "it is divided by the number of classes, not of images": right * N / self.C,
-            "the one-hot labels are not subtracted from p": wrong(name, d_logits=self.p / N),
-            "the sign of the loss is flipped; expected p - onehot(y)": -right,
-            "it is the derivative with respect to p; that of softmax is missing": wrong(
-                name, d_logits=-self.one_hot / self.p / N
-            ),
-            "softmax is applied twice": wrong(name, d_logits=(twice - self.one_hot) / N),
+        right, N = self.gradient(name), self.N
+        mistakes |= {
+            "the one-hot labels are not subtracted from p": {"d_logits": self.p / N},
+            "it is the derivative with respect to p; that of softmax is missing": {
+                "d_logits": -self.one_hot / self.p / N
+            },
+            "softmax is applied twice": {
+                "d_logits": (oracle.softmax(self.p) - self.one_hot) / N,
+            },
+        }
+        values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
+        values |= mistakes_in_a_mean(right, *self.one_hot.shape) | {
             "it is not stored": unset,
             "it is zero": 0 * right,
             "it is added to the gradient of the previous batch": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
-        found = self.entry(self.model.gradients, "gradients", name)
-        self.compare(f"the gradient of {name}", found, right, mistakes, tolerance=1e-5)
+        found = self.entry_of_gradients(name)
+        self.compare(f"the gradient of {name}", found, right, values, tolerance=1e-5)
 
     def test_accuracy(self):
-        right = oracle.accuracy(self.p, self.y)
-        mistakes = {
-            "it is the number of right images, not their fraction": self.N * right,
-            "it is in percent; expected a fraction in [0, 1]": 100 * right,
-        }
+        right = oracle.compute_accuracy(self.p, self.y)
+        mistakes = {"it is in percent; expected a fraction in [0, 1]": 100 * right}
+        mistakes |= mistakes_in_a_mean(right, *self.one_hot.shape)
         self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
     def test_mode_train(self):
@@ -111,8 +114,8 @@ class NetworkTests:
         self.compare("loss and accuracy in mode 'train'", found, self.forward("valid"))
         for name, weight in self.weights.items():
             self.compare(f"{name} after forward", self.model.weights[name], weight)
-            now = self.entry(self.model.gradients, "gradients", name)
-            if not np.array_equal(self.entry(gradients, "gradients", name), now):
+            now = self.entry_of_gradients(name)
+            if not np.array_equal(gradients[name], now):
                 self.fail("forward replaces the dictionary `gradients`; set its entries instead")
 
     def test_other_modes_store_nothing(self):
@@ -123,23 +126,21 @@ class NetworkTests:
                 what = f"{name} after forward in mode {mode!r}"
                 self.compare(what, self.model.weights[name], weight)
                 mistakes = {f"gradients are stored in mode {mode!r}, too": self.gradient(name)}
-                now = self.entry(self.model.gradients, "gradients", name)
+                now = self.entry_of_gradients(name)
                 self.compare(f"the gradient of {what}", now, marks[name], mistakes, tolerance=1e-5)
             self.compare(f"loss and accuracy in mode {mode!r}", found, self.forward("valid"))
 
     def test_initial_weights(self):
-        for model, shapes in (
-            (self.Model(), self.shapes(784, 128, 10)),
-            (self.Model(**self.sizes), {name: W.shape for name, W in self.weights.items()}),
-        ):
+        default = [784, 10, 128][: len(self.sizes)]
+        for model, sizes in ((self.Model(), default), (self.Model(*self.sizes), self.sizes)):
             stream = np.random.RandomState(1024)
-            for name, shape in shapes.items():
+            for name, shape in oracle.shapes(*sizes).items():
                 right, mistakes = np.zeros(shape), {}
-                if len(shape) == 2:
+                if name.startswith("W"):
                     right = 0.001 * np.random.RandomState(1024).randn(*shape)
+                    continued = 0.001 * stream.randn(*shape)
                     mistakes = {
-                        "it continues W1's random stream; seed again with 1024": 0.001
-                        * stream.randn(*shape),
+                        "it continues W1's random stream; seed again with 1024": continued,
                         "it is not multiplied by 0.001": 1000 * right,
                     }
                 found = self.entry(model.weights, "weights", name)
@@ -152,8 +153,8 @@ class NetworkTests:
         model = self.Model()
         weights = {name: np.array(model.weights[name]) for name in self.weights}
         loss, _ = self.unpack("forward", model.forward(X, y), "loss", "accuracy")
-        p = oracle.forward(weights, X)[2]
-        self.compare("the loss of the first 64 images", loss, oracle.mean_loss(p, y))
+        right, _ = oracle.loss_and_accuracy(weights, X, y)
+        self.compare("the loss of the first 64 images", loss, right)
         for name, right in oracle.gradients(weights, X, y).items():
             found = self.entry(model.gradients, "gradients", name)
             self.compare(f"the shape of the gradient of {name}", np.shape(found), right.shape)
@@ -167,22 +168,18 @@ class TestSoftmaxRegression(NetworkTests, ComparisonTest):
     name = "SoftmaxRegression"
     Model = SoftmaxRegression
 
-    @staticmethod
-    def shapes(D: int, _, C: int) -> dict[str, tuple]:
-        return {"W1": (D, C)}
-
     def test_loss(self):
-        linear = self.loss(oracle.probabilities(self.z))
+        linear = self.loss(oracle.softmax(self.z))
         self.compare_loss({"the ReLU before the softmax is missing": linear})
 
     def test_gradient_of_W1(self):
-        z, d = self.z, (oracle.probabilities(self.z) - self.one_hot) / self.N
+        z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
         both = "the ReLU before the softmax is missing"
         mistakes = {
-            "the derivative of ReLU is missing, or taken at p": self.gradient("W1", slope=1),
-            "ReLU is used instead of its derivative": self.gradient("W1", slope=z * (z > 0)),
-            both: self.gradient("W1", d_logits=d, slope=1),
-            f"{both}, but not its derivative": self.gradient("W1", d_logits=d),
+            "the derivative of ReLU is missing, or taken at p": {"slope": 1},
+            "ReLU is used instead of its derivative": {"slope": oracle.ReLU(z)},
+            both: {"d_logits": d_logits, "slope": 1},
+            f"{both}, but not its derivative": {"d_logits": d_logits},
         }
         self.compare_gradient("W1", mistakes)
 
@@ -191,42 +188,34 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
     name = "TwoLayerNet"
     Model = TwoLayerNet
 
-    @staticmethod
-    def shapes(D: int, H: int, C: int) -> dict[str, tuple]:
-        return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
-
-    def loss_with(self, **weights) -> float:
-        """Return the loss with other weights."""
-        return self.loss(oracle.forward(self.weights | weights, self.X)[2])
-
-    def loss_of_hidden(self, hidden) -> float:
-        """Return the loss with other hidden units."""
-        return self.loss(oracle.probabilities(hidden @ self.weights["W2"] + self.weights["b2"]))
-
     def test_loss(self):
+        def loss_with(**weights) -> float:
+            return self.loss(oracle.forward(self.weights | weights, self.X)[2])
+
+        def loss_of_hidden(hidden) -> float:
+            return self.loss(oracle.softmax(hidden @ self.weights["W2"] + self.weights["b2"]))
+
         shifted = self.weights["W1"] + self.weights["b1"]
         mistakes = {
-            "b1 is left out": self.loss_with(b1=0),
-            "b2 is left out": self.loss_with(b2=0),
-            "both biases are left out": self.loss_with(b1=0, b2=0),
-            "b1 is added to W1 instead of X W1": self.loss_with(W1=shifted, b1=0),
-            "ReLU is used instead of the sigmoid": self.loss_of_hidden(np.maximum(self.z, 0)),
-            "the sigmoid between the layers is missing": self.loss_of_hidden(self.z),
+            "b1 is left out": loss_with(b1=0),
+            "b2 is left out": loss_with(b2=0),
+            "both biases are left out": loss_with(b1=0, b2=0),
+            "b1 is added to W1 instead of X W1": loss_with(W1=shifted, b1=0),
+            "ReLU is used instead of the sigmoid": loss_of_hidden(oracle.ReLU(self.z)),
+            "the sigmoid between the layers is missing": loss_of_hidden(self.z),
         }
         self.compare_loss(mistakes)
 
-    def hidden_mistakes(self, name: str) -> dict:
-        """Return what mistakes on the way back through the sigmoid give."""
-        s, z, s_of_s = self.hidden, self.z, oracle.sigmoid(self.hidden)
+    def compare_hidden_gradient(self, name: str) -> None:
+        z, dev = self.z, oracle.sigmoid_dev
         slopes = {
             "the derivative of the sigmoid is missing": 1,
-            "the derivative of the sigmoid is taken twice": (s * (1 - s)) ** 2,
-            "sigmoid_dev is given the hidden units; expected X W1 + b1": s_of_s * (1 - s_of_s),
-            "the derivative is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z
-            * (1 - z),
-            "the derivative of ReLU is used instead of that of the sigmoid": z > 0,
+            "the derivative of the sigmoid is taken twice": dev(z) ** 2,
+            "sigmoid_dev is given the hidden units; expected X W1 + b1": dev(self.hidden),
+            "it is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z * (1 - z),
+            "the derivative of ReLU is used instead of that of the sigmoid": oracle.ReLU_dev(z),
         }
-        return {mistake: self.gradient(name, slope=slope) for mistake, slope in slopes.items()}
+        self.compare_gradient(name, {text: {"slope": slope} for text, slope in slopes.items()})
 
     def test_gradient_of_W2(self):
         self.compare_gradient("W2", {})
@@ -235,7 +224,7 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
         self.compare_gradient("b2", {})
 
     def test_gradient_of_W1(self):
-        self.compare_gradient("W1", self.hidden_mistakes("W1"))
+        self.compare_hidden_gradient("W1")
 
     def test_gradient_of_b1(self):
-        self.compare_gradient("b1", self.hidden_mistakes("b1"))
+        self.compare_hidden_gradient("b1")

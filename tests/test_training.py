@@ -10,7 +10,7 @@ from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
-from tests.checks import ComparisonTest, draw_sizes, generator_for, isolate
+from tests.checks import ComparisonTest, draw_sizes, draw_weights, generator_for
 
 
 class TestOptimizer(ComparisonTest):
@@ -18,13 +18,10 @@ class TestOptimizer(ComparisonTest):
 
     def setUp(self):
         self.generator = generator_for("optimizer")
-        D, H, C = draw_sizes(self.generator, 3)
+        sizes = draw_sizes(self.generator, 3)
         self.rate, self.reg = self.generator.uniform(0.1, 0.9, size=2)
-        self.model = TwoLayerNet(D, C, H)
-        shapes = {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}
-        self.weights = {name: self.generator.normal(size=shape) for name, shape in shapes.items()}
-        for name, weight in self.weights.items():
-            self.model.weights[name] = weight.copy()
+        self.model = TwoLayerNet(*sizes)
+        self.weights = draw_weights(self.generator, self.model, *sizes)
         self.draw_gradients()
 
     def draw_gradients(self) -> None:
@@ -59,12 +56,12 @@ class TestOptimizer(ComparisonTest):
     def compare_updates(self, *names: str) -> None:
         """Compare weights after each of three updates by one optimizer."""
         optimizer, steps = SGD(self.rate, self.reg), {}
+        again = {"W": "the L2 term is added twice", "b": "biases are regularized, too"}
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name in names:
                 W, g = self.weights[name], self.gradients[name]
                 step = oracle.step(name, W, g, self.rate, self.reg)
-                decay = self.rate * self.reg * W
                 found, right = self.entry(self.model.weights, "weights", name), W + step
                 last = steps.get(name, np.ones_like(W))
                 momentum = np.vdot(last, np.asarray(found) - right) / np.vdot(last, last) * last
@@ -75,12 +72,9 @@ class TestOptimizer(ComparisonTest):
                     "the learning rate is applied twice": W + step * self.rate,
                     "the weight is replaced by the step": step,
                     "the previous step still counts; expected no momentum": right + momentum,
+                    "the L2 term is missing": W - self.rate * g,
+                    again[name[0]]: right - self.rate * self.reg * W,
                 }
-                if name.startswith("b"):
-                    mistakes["biases are regularized, too"] = right - decay
-                else:
-                    mistakes["the L2 term is missing"] = W - self.rate * g
-                    mistakes["the L2 term is added twice"] = right - decay
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
             self.draw_gradients()
@@ -93,12 +87,10 @@ class TestOptimizer(ComparisonTest):
 
     def test_regularization_changes_no_weights(self):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
+        mistake = "the L2 term is added to the weights, not to the gradients"
         for name, W in self.weights.items():
-            mistakes = {
-                "the L2 term is added to the weights, not to the gradients": W + self.reg * W
-            }
-            found = self.model.weights[name]
-            self.compare(f"{name} after apply_regularization", found, W, mistakes)
+            what, found = f"{name} after apply_regularization", self.model.weights[name]
+            self.compare(what, found, W, {mistake: W + self.reg * W})
 
     def test_update_of_matrices(self):
         self.compare_updates("W1", "W2")
@@ -116,20 +108,14 @@ class TestEpoch(ComparisonTest):
 
     def setUp(self):
         generator = generator_for("epoch")
-        D, H, C, *counts = draw_sizes(generator, 5)
+        D, C, H, *counts = draw_sizes(generator, 5)
         self.counts = [max(counts)] * 3 + [min(counts)]
         self.X = [generator.random((count, D)) for count in self.counts]
         self.y = [generator.integers(C, size=count) for count in self.counts]
-        self.networks = []  # each with its weights, which are of ordinary size
-        for model, shapes in (
-            (SoftmaxRegression(D, C), {"W1": (D, C)}),
-            (TwoLayerNet(D, C, H), {"W1": (D, H), "b1": H, "W2": (H, C), "b2": C}),
-        ):
-            weights = {name: generator.normal(size=shape) for name, shape in shapes.items()}
-            for name, weight in weights.items():
-                model.weights[name] = weight.copy()
-            isolate(model)
-            self.networks.append((model, weights))
+        self.networks = []  # each with its weights
+        for model, sizes in (SoftmaxRegression(D, C), [D, C]), (TwoLayerNet(D, C, H), [D, C, H]):
+            inside.isolate(model, oracle.CODE)
+            self.networks.append((model, draw_weights(generator, model, *sizes)))
 
     def compare_averages(self, what: str, returned, results: list) -> None:
         """Compare loss and accuracy, averaged over the images or over the batches."""
@@ -142,8 +128,7 @@ class TestEpoch(ComparisonTest):
         for model, weights in self.networks:
             results = []
             for X, y in zip(self.X, self.y):
-                p = oracle.forward(weights, X)[2]
-                results.append((oracle.mean_loss(p, y), oracle.accuracy(p, y)))
+                results.append(oracle.loss_and_accuracy(weights, X, y))
                 gradients = oracle.gradients(weights, X, y)
                 for name, weight in weights.items():
                     step = oracle.step(name, weight, gradients[name], 0.5, 0.1)
@@ -156,8 +141,7 @@ class TestEpoch(ComparisonTest):
 
     def test_evaluate(self):
         for model, weights in self.networks:
-            batches = [(oracle.forward(weights, X)[2], y) for X, y in zip(self.X, self.y)]
-            results = [(oracle.mean_loss(p, y), oracle.accuracy(p, y)) for p, y in batches]
+            results = [oracle.loss_and_accuracy(weights, X, y) for X, y in zip(self.X, self.y)]
             model.gradients["W1"] = zeros = np.zeros_like(weights["W1"])
             model.forward(self.X[0], self.y[0], "valid")
             stores = np.any(model.gradients["W1"])  # which is a mistake of forward, not of evaluate
@@ -176,8 +160,8 @@ class TestCurves(InFolder, ComparisonTest):
         super().setUp()
         generator = generator_for("histories")
         names = ("training loss", "training accuracy", "validation loss", "validation accuracy")
-        lowest, scale = np.array([1.5, 0, 1.5, 0]), np.array([2, 1, 2, 1])
-        values = lowest[:, None] + scale[:, None] * generator.random((4, 6))
+        values = generator.random((4, 6))
+        values[::2] = 1.5 + 2 * values[::2]
         self.histories = dict(zip(names, values.tolist()))  # in the order of the arguments
 
     def name_of(self, values: list) -> str:

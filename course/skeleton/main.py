@@ -13,16 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads would wait for each oth
 
 import yaml
 
+import utils
 from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
-from utils import (
-    evaluate,
-    generate_batched_data,
-    load_mnist_test,
-    load_mnist_trainval,
-    plot_curves,
-    train,
-)
 
 
 def read_config():
@@ -34,44 +27,39 @@ def read_config():
     return config["Train"], config["Model"]
 
 
-def build_model(settings):
-    """Return the network that the config asks for."""
-    if settings["type"] == "TwoLayerNet":
-        return TwoLayerNet(hidden_size=settings["hidden_size"])
-    return SoftmaxRegression()
-
-
 def main():
     """Train, validate after every epoch, keep the best model, and test it."""
     settings, model_settings = read_config()
     batch_size, debug = settings["batch_size"], settings["debug"]
-    train_data, train_label, val_data, val_label = load_mnist_trainval()
-    test_data, test_label = load_mnist_test()
-    val_batches = generate_batched_data(val_data, val_label, batch_size)
-    test_batches = generate_batched_data(test_data, test_label, batch_size)
+    train_data, train_label, val_data, val_label = utils.load_mnist_trainval()
+    test_data, test_label = utils.load_mnist_test()
+    val_batches = utils.generate_batched_data(val_data, val_label, batch_size)
+    test_batches = utils.generate_batched_data(test_data, test_label, batch_size)
 
-    model = build_model(model_settings)
+    model = SoftmaxRegression()
+    if model_settings["type"] == "TwoLayerNet":
+        model = TwoLayerNet(hidden_size=model_settings["hidden_size"])
     optimizer = SGD(float(settings["learning_rate"]), float(settings["reg"]))
     train_losses, train_accuracies, val_losses, val_accuracies = [], [], [], []
     best_accuracy, best_model = -1.0, None
     for epoch in range(1, settings["epochs"] + 1):
         # Another order in each epoch, and the same orders in each run.
-        train_batches = generate_batched_data(
+        train_batches = utils.generate_batched_data(
             train_data, train_label, batch_size, shuffle=True, seed=100 + epoch
         )
-        loss, accuracy = train(epoch, *train_batches, model, optimizer, debug)
+        loss, accuracy = utils.train(epoch, *train_batches, model, optimizer, debug)
         train_losses.append(loss)
         train_accuracies.append(accuracy)
-        loss, accuracy = evaluate(*val_batches, model, debug)
+        loss, accuracy = utils.evaluate(*val_batches, model, debug)
         val_losses.append(loss)
         val_accuracies.append(accuracy)
         if accuracy > best_accuracy:
             best_accuracy, best_model = accuracy, copy.deepcopy(model)
 
-    _, test_accuracy = evaluate(*test_batches, best_model, debug=False)
+    _, test_accuracy = utils.evaluate(*test_batches, best_model, debug=False)
     print(f"Best validation accuracy: {best_accuracy:.4f}")
     print(f"Test accuracy: {test_accuracy:.4f}")
-    plot_curves(train_losses, train_accuracies, val_losses, val_accuracies)
+    utils.plot_curves(train_losses, train_accuracies, val_losses, val_accuracies)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,8 @@ import numpy as np
 def load_csv(path):
     """Load the images and labels of one CSV file. Given.
 
-    A line per image: its label from 0 to 9, then its 784 pixels from 0 to 255.
-
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    data : list of list of float
-        A list of 784 pixels for each image, scaled to [0, 1]: value / 255.
-    labels : list of int
-        The label of each image.
+    A line per image: its label from 0 to 9, then its 784 pixels from 0 to 255. Return a list with a
+    list of 784 floats for each image, scaled to [0, 1] (value / 255), and a list of labels, ints.
     """
     data, labels = [], []
     scaled = {str(value): value / 255 for value in range(256)}
@@ -38,14 +28,9 @@ def load_csv(path):
 def load_mnist_trainval():
     """Load the training file and split it into training and validation data (handout 1.1 a).
 
-    Task: return the first 80 % of ./data/mnist_train.csv as training data and the last 20 % as
-    validation data, in the order of the file.
-
-    Returns
-    -------
-    train_data, train_label, val_data, val_label
-        Lists as `load_csv` returns them. MNIST has 48,000 images for training and 12,000 for
-        validation.
+    Task: return train_data, train_label, val_data, val_label, lists as `load_csv` returns them. The
+    first 80 % of ./data/mnist_train.csv are for training, the last 20 % for validation, in the
+    order of the file. With MNIST, these are 48,000 and 12,000 images.
 
     Hint: `load_csv` reads the images. You need only one number: where to cut. Compute it from the
     number of images: a small file must be split at 80 %, too.
@@ -65,27 +50,14 @@ def load_mnist_test():
 def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
     """Cut images and labels into batches, in order or shuffled (handout 1.1 b).
 
-    Task: return the batches as two lists of NumPy arrays. With `shuffle`, put images and labels
-    into a random order first, the same for both. Do not change the caller's lists: `main.py` uses
-    them again in the next epoch.
+    Task: return the batches of N images and labels as two lists of NumPy arrays, of shape
+    (batch_size, 784) and (batch_size,); labels stay integers. If N is not a multiple of batch_size,
+    the last batch is smaller. Do not change the caller's lists: `main.py` uses them again in the
+    next epoch.
 
-    Parameters
-    ----------
-    data : list of N images, each a list of 784 floats
-    label : list of N ints
-    batch_size : int
-        Images in a batch. If N is not a multiple of it, the last batch is smaller.
-    shuffle : bool
-    seed : int, optional
-        If given, call `random.seed` with it before you shuffle, so that the order can be repeated.
-        Without a seed, do not call `random.seed`. The order must be the one that `random.shuffle`
-        gives a list of length N.
-
-    Returns
-    -------
-    batched_data : list of ndarray, each (batch_size, 784)
-    batched_label : list of ndarray, each (batch_size,)
-        Integers.
+    With `shuffle`, put images and labels into a random order first, the same for both: the order
+    that `random.shuffle` gives a list of length N. If there is a seed, call `random.seed` with it
+    before you shuffle, so that the order can be repeated. Without one, do not call `random.seed`.
 
     Hint: if you shuffle two lists one after the other, they get different orders. What could you
     shuffle once that stands for both an image and its label? `range(0, N, batch_size)` gives the
@@ -107,12 +79,9 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
 
 
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
-    """Train a model for one epoch, with a forward pass and an update per batch. Given.
+    """Train a model for one epoch: a forward pass and an update per batch. Given.
 
-    Returns
-    -------
-    epoch_loss, epoch_acc : float
-        Loss and accuracy, averaged over the images.
+    Return loss and accuracy, averaged over the images.
     """
     results = []
     for X, y in zip(batched_train_data, batched_train_label):
@@ -141,12 +110,7 @@ def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid
     """Draw the learning curves (handout 4 a).
 
     Task: save two figures in the working directory, one with both loss curves and one with both
-    accuracy curves, over the epochs.
-
-    Parameters
-    ----------
-    train_loss_history, train_acc_history, valid_loss_history, valid_acc_history : list of float
-        One value per epoch.
+    accuracy curves, over the epochs. Each history is a list of floats, one per epoch.
 
     Hint: what does a reader who has not seen the code need? Which curve is which, and what the axes
     show. Look at the second figure, too: `plt` draws into the current figure until you begin a new

@@ -2,17 +2,14 @@
 
 To complete: softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev.
 All of them work on a whole batch at once, so that none needs a loop. They leave their arguments as
-they are.
+they are. N is the number of images in a batch, C the number of classes.
 """
 
 import numpy as np
 
 
 class _baseNetwork:
-    """The weights of a network and their gradients: two dictionaries with the same keys and shapes.
-
-    N is the number of images in a batch, C the number of classes.
-    """
+    """The weights of a network and their gradients: two dictionaries with the same keys and shapes."""
 
     def __init__(self, input_size=28 * 28, num_classes=10):
         self.input_size = input_size
@@ -31,19 +28,10 @@ class _baseNetwork:
         self.gradients[name] = np.zeros(size)
 
     def softmax(self, scores):
-        """Turn each image's scores into probabilities (handout 2.1 b).
+        """Turn scores (N, C), a row for each image, into probabilities (N, C) (handout 2.1 b).
 
-        For the scores z of one image, class i has the probability e^z_i / sum over k of e^z_k.
-
-        Parameters
-        ----------
-        scores : ndarray (N, C)
-            Any numbers; large ones must not make it overflow.
-
-        Returns
-        -------
-        ndarray (N, C)
-            Numbers in [0, 1]; each row sums to 1.
+        For the scores z of one image, class i has the probability e^z_i / sum over k of e^z_k. The
+        scores may be any numbers; large ones must not make it overflow.
 
         Hint: which axis belongs to the classes, and what does `keepdims` do in a sum along it? Try
         `np.exp(1000)`, too. What happens to the fraction if you subtract the same constant from all
@@ -57,17 +45,8 @@ class _baseNetwork:
     def cross_entropy_loss(self, x_pred, y):
         """Measure how badly probabilities fit the labels (handout 2.1 b).
 
-        Parameters
-        ----------
-        x_pred : ndarray (N, C)
-            The probabilities of the classes, from `softmax`.
-        y : ndarray (N,)
-            The right class of each image, from 0 to C - 1.
-
-        Returns
-        -------
-        float
-            The cross-entropy, averaged over the N images. Without the L2 term.
+        x_pred (N, C) holds the probabilities from `softmax`, y (N,) the right class of each image,
+        from 0 to C - 1. Return the cross-entropy, averaged over the images, without the L2 term.
 
         Hint: only one probability in each row counts. NumPy picks one entry per row if the index
         is two arrays of length N, the rows and the columns. Check by hand: what is the loss of a
@@ -78,19 +57,9 @@ class _baseNetwork:
         # END SOLUTION
 
     def compute_accuracy(self, x_pred, y):
-        """Return the fraction of images that are classified correctly (handout 2.1 c).
+        """Return the fraction of images that are classified correctly, 0 to 1 (handout 2.1 c).
 
-        Parameters
-        ----------
-        x_pred : ndarray (N, C)
-            The probabilities of the classes.
-        y : ndarray (N,)
-            The right class of each image.
-
-        Returns
-        -------
-        float
-            From 0 to 1.
+        The arguments are those of `cross_entropy_loss`.
 
         Hint: the network predicts the class with the highest probability. What is the mean of an
         array of booleans?
@@ -100,16 +69,7 @@ class _baseNetwork:
         # END SOLUTION
 
     def sigmoid(self, X):
-        """Return the logistic sigmoid of each element (handout 2.1 a).
-
-        Parameters
-        ----------
-        X : ndarray of any shape
-
-        Returns
-        -------
-        ndarray of the same shape
-            Numbers in [0, 1].
+        """Return the logistic sigmoid of each element of an array of any shape (handout 2.1 a).
 
         Hint: check your formula at 0, far to the left and far to the right.
         """
@@ -120,14 +80,7 @@ class _baseNetwork:
     def sigmoid_dev(self, x):
         """Return the derivative of the sigmoid at each element (handout 2.1 a).
 
-        Parameters
-        ----------
-        x : ndarray of any shape
-            The argument of `sigmoid`, not its value.
-
-        Returns
-        -------
-        ndarray of the same shape
+        x is the argument of `sigmoid`, not its value.
 
         Hint: derive it on paper, then write it in terms of the sigmoid. Where is the curve
         steepest, and how steep is it there?
@@ -140,14 +93,6 @@ class _baseNetwork:
     def ReLU(self, X):
         """Return the rectified linear unit of each element (handout 2.1 a).
 
-        Parameters
-        ----------
-        X : ndarray of any shape
-
-        Returns
-        -------
-        ndarray of the same shape
-
         Hint: Python's `max` compares two numbers. Which NumPy function compares two arrays,
         element by element?
         """
@@ -158,15 +103,7 @@ class _baseNetwork:
     def ReLU_dev(self, X):
         """Return the derivative of ReLU at each element (handout 2.1 a).
 
-        Parameters
-        ----------
-        X : ndarray of any shape
-            The argument of `ReLU`.
-
-        Returns
-        -------
-        ndarray of the same shape
-            At 0, where there is no derivative, take 0.
+        X is the argument of `ReLU`. At 0, where there is no derivative, take 0.
 
         Hint: draw ReLU. Which slopes does it have?
         """

@@ -20,18 +20,9 @@ class SoftmaxRegression(_baseNetwork):
 
         X @ W1 -> ReLU -> softmax -> cross-entropy (handout 2.2 a).
 
-        Parameters
-        ----------
-        X : ndarray (N, input_size)
-        y : ndarray (N,)
-            Labels from 0 to num_classes - 1.
-        mode : str
-            In mode 'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape
-            of W1. In any other mode, change neither weights nor gradients.
-
-        Returns
-        -------
-        loss, accuracy : float
+        X (N, input_size) holds the images, y (N,) their labels, from 0 to num_classes - 1. In mode
+        'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape of W1. In
+        any other mode, change neither weights nor gradients.
 
         Hint: keep the value of each step: the way back needs it again. First derive on paper how
         the loss of one image depends on one score before the softmax. The answer is short, and

@@ -26,19 +26,10 @@ class TwoLayerNet(_baseNetwork):
 
         X @ W1 + b1 -> sigmoid -> @ W2 + b2 -> softmax -> cross-entropy (handout 2.2 a).
 
-        Parameters
-        ----------
-        X : ndarray (N, input_size)
-        y : ndarray (N,)
-            Labels from 0 to num_classes - 1.
-        mode : str
-            In mode 'train', store the gradient of the loss with respect to each weight in
-            `self.gradients`, under the name of the weight and in its shape. In any other mode,
-            change neither weights nor gradients.
-
-        Returns
-        -------
-        loss, accuracy : float
+        X (N, input_size) holds the images, y (N,) their labels, from 0 to num_classes - 1. In mode
+        'train', store the gradient of the loss with respect to each weight in `self.gradients`,
+        under the name of the weight and in its shape. In any other mode, change neither weights nor
+        gradients.
 
         Hint: the way back starts as in softmax regression, at the scores. It goes on to the hidden
         units, and to the input of the sigmoid. At each, ask how a small change there changes the

@@ -21,13 +21,8 @@ class _BaseOptimizer:
 
             J = L + lambda/2 * (the sum of w^2 over all weights w except the biases).
 
-        Turn the entries of `model.gradients` from gradients of L into gradients of J. Leave the
-        weights as they are.
-
-        Parameters
-        ----------
-        model : a network
-            With dictionaries `weights` and `gradients`, of the same keys and shapes.
+        Turn the entries of `model.gradients` from gradients of L into gradients of J. Leave
+        `model.weights` as it is.
 
         Hint: what is the derivative of the L2 term with respect to one weight w, and what becomes
         of the factor 1/2? How can you tell a bias from a matrix, by its name or by its shape?

@@ -9,19 +9,11 @@ from ._base_optimizer import _BaseOptimizer
 class SGD(_BaseOptimizer):
     """Steps down the gradient, of `learning_rate` times its size."""
 
-    def __init__(self, learning_rate=1e-4, reg=1e-3):
-        super().__init__(learning_rate, reg)
-
     def update(self, model):
         """Regularize the gradients, then update every weight and bias (handout 3 b).
 
         Subtract the learning rate times the gradient from each. Plain SGD keeps nothing from one
         update to the next.
-
-        Parameters
-        ----------
-        model : a network
-            With dictionaries `weights` and `gradients`, of the same keys and shapes.
 
         Hint: the gradient points uphill. The regularization is a method of this class. In the end,
         the new arrays must be entries of `model.weights`, not only local variables.
