@@ -37,7 +37,7 @@ def made_up_data() -> main.Data:
 
 
 def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> float:
-    return oracle.accuracy(oracle.forward(model.weights, images / 255)[2], labels)
+    return oracle.loss_and_accuracy(model.weights, images / 255, labels)[1]
 
 
 class TestExperiments(unittest.TestCase):
