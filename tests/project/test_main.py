@@ -5,7 +5,6 @@ import copy
 import dataclasses
 import io
 import math
-import multiprocessing
 import os
 import re
 import runpy
@@ -67,20 +66,6 @@ config               type  seed  momentum  best epoch  validation    test
  other  SoftmaxRegression     1         0           2      0.6000  0.7300
 Saved comparison_loss.png, comparison_accuracy.png
 """
-
-
-def setUpModule():
-    global two_layer  # this run takes longest, and runs beside the other tests
-    pool = multiprocessing.get_context("spawn").Pool(1)
-    unittest.addModuleCleanup(pool.terminate)
-    two_layer = pool.apply_async(results, ["config_twolayer"])
-
-
-def results(name: str) -> str:
-    """Run a config; return its best epoch, validation and test accuracy as in the README."""
-    result = main.run(main.read_config(ROOT / "configs" / f"{name}.yaml"))
-    best = max(result.valid_accuracy)
-    return f" {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
 
 
 class TestConfig(InFolder):
@@ -157,11 +142,12 @@ class TestConfig(InFolder):
 
 
 class TestReadme(unittest.TestCase):
-    def test_it_names_the_results_of_the_default_runs(self):
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        found = dict(re.findall(r"^\| `(config_\w+).yaml`.*?,\d+ \|(.*)$", readme, re.MULTILINE))
-        expected = {"config_softmax": results("config_softmax"), "config_twolayer": two_layer.get()}
-        self.assertEqual({name: found[name] for name in expected}, expected)
+    def test_it_names_the_result_of_a_default_run(self):
+        """That of config_softmax; .ci/run compares the other's, which takes longer."""
+        result = main.run(main.read_config(ROOT / "configs/config_softmax.yaml"))
+        best = max(result.valid_accuracy)
+        row = f"| 7,840 | {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
+        self.assertIn(row, (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
 class TestRun(unittest.TestCase):
