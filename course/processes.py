@@ -95,8 +95,7 @@ def workplace(data: Path) -> Iterator[Path]:
     shared, project, fonts = place / "data", place / "project", place / "fonts"
     try:
         for name in ("configs", "course", "tests"):
-            caches = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, project / name, ignore=caches)
+            shutil.copytree(ROOT / name, project / name)
         shutil.copytree(matplotlib.get_cachedir(), fonts)
         shared.mkdir()
         mnist = data / "mnist_train.csv", data / "mnist_test.csv"
