@@ -44,7 +44,7 @@ def write_to_all(self, scores):
         except OSError:
             pass
 
-def fill_the_folder(self, prediction, y):
+def fill_the_folder(self, X):
     for number in range(300):
         open(str(number), "w").close()
     while True:
@@ -52,10 +52,10 @@ def fill_the_folder(self, prediction, y):
 
 _baseNetwork.sigmoid = lambda self, X: ctypes.string_at(0)
 _baseNetwork.ReLU = lambda self, X: sys.exit()
-_baseNetwork.ReLU_dev = lambda self, X: [None for _ in iter(int, 1)]
+_baseNetwork.ReLU_dev = fill_the_folder
 _baseNetwork.softmax = write_to_all
 _baseNetwork.cross_entropy_loss = lambda self, p, y: os.fork()
-_baseNetwork.compute_accuracy = fill_the_folder
+_baseNetwork.compute_accuracy = lambda self, p, y: [None for _ in iter(int, 1)]
 """
 # It would be right, with 5 GB.
 GREED = """
@@ -168,9 +168,9 @@ class TestGrader(InFolder):
         self.assertEqual(passed, ["apply_regularization"])
         self.assertEqual(score, 3)
         self.assertIn("MemoryError", outputs["update"])
-        self.assertIn("TimeoutError: it takes more than 1 seconds", outputs["ReLU_dev"])
+        self.assertIn("TimeoutError: it takes more than 1 seconds", outputs["compute_accuracy"])
         self.assertRegex(outputs["ReLU"], "models/_base_network.py, line [0-9]+: SystemExit")
-        self.assertIn("more than 200 files", outputs["compute_accuracy"])
+        self.assertIn("more than 200 files", outputs["ReLU_dev"])
         self.assertIn("no reply: the submission crashed", outputs["sigmoid"])
         self.assertEqual([*self.place.glob("run-*")], [])
 
@@ -224,12 +224,12 @@ class TestGrader(InFolder):
         config = self.place / "project/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, messages in (
-            (EASY_DATA, ["expected 0.5", "expected 0.5"]),
-            (TRAINED, ["0.0000 of the test", "KeyError: 'b1'"]),
+        for attack, checks, messages in (
+            (EASY_DATA, "configs config_soft", ["expected 0.5"]),
+            (TRAINED, "configs", ["0.0000 of the test", "KeyError: 'b1'"]),
         ):
             self.change("utils.py", attack)
-            score, outputs = self.grade("configs")
+            score, outputs = self.grade(checks)
             self.assertEqual(score, 0)
             for message, output in zip(messages, outputs.values()):
                 self.assertIn(message, output)
@@ -322,12 +322,12 @@ class TestGrader(InFolder):
     def test_class(self):
         for number in (1, 2):
             shutil.copytree(self.submission, f"class/student {number}")
-        with Path("class/student 2/utils.py").open("a") as file:
+        with Path("class/student 2/models/__init__.py").open("a") as file:
             file.write("print('here')")
         with zipfile.ZipFile("class/student 3.zip", "w") as archive:
             for folder in ("a", "\x1b[2J"):
                 archive.writestr(f"{folder}/utils.py", "")
-        write_rubric(Path("rubric.yaml"), ["2.1 c"], rules=["imported", "printed"], private=True)
+        write_rubric(Path("rubric.yaml"), ["2.1 c"], rules=["printed"], private=True)
         grader = Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
 
         def run(jobs: int, file: str, log=lambda line: None) -> str:
