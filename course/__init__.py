@@ -5,10 +5,10 @@
     python -m course autograder FILE.zip
 
 `skeleton/` contains complete code; what students write is between `# BEGIN SOLUTION` and
-`# END SOLUTION`. `mistakes.py` lists typical mistakes, each a patch of that code. `rubric.yaml` says
-what is graded; `grader.py` grades one submission by it, `roster.py` a class. `processes.py` starts
-two processes for that: `run_tests.py` runs the tests, `remote.py` the submission. `autograder/`
-contains the scripts that Gradescope runs.
+`# END SOLUTION`. `mistakes.py` lists typical mistakes, each a patch of that code. `rubric.yaml`
+says what is graded; `grader.py` grades one submission by it, `roster.py` a class. `processes.py`
+starts two processes for that: `run_tests.py` runs the tests, `remote.py` the submission.
+`autograder/` contains the scripts that Gradescope runs.
 """
 
 import ast

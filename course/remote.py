@@ -2,8 +2,8 @@
 
 `serve` runs in the submission's process, the rest in that of the tests, where stand-ins take the
 place of the modules `utils`, `models` and `optimizer`: what a test calls, reads or sets in them
-happens at the other end. Only plain data crosses, in lines of JSON: numbers, text, lists, tuples and
-arrays. Anything else, such as a network, stays where it is; the tests hold a `Remote` for it.
+happens at the other end. Only plain data crosses, in lines of JSON: numbers, text, lists, tuples
+and arrays. Anything else, such as a network, stays where it is; the tests hold a `Remote` for it.
 """
 
 import base64
@@ -152,7 +152,7 @@ def _attribute(owner, name: str):
 def ask(function, *arguments, keep: bool = False, options=()):
     """Call a function at the other end, a `Remote` or a name such as "builtins:len".
 
-    With `keep`, what it returns stays there. Raises a RuntimeError if it does so or does not answer.
+    With `keep`, what it returns stays there. An error there, or no answer, is a RuntimeError.
     """
     call = encode([function, [*arguments], [*options]], lambda value: {"object": value._number})
     request = json.dumps([forgotten, keep, *call]).encode()

@@ -49,7 +49,7 @@ def grade_class(
 
 
 def find_submissions(paths: list[Path]) -> dict[str, Path]:
-    """Return submissions by name; a folder without utils.py stands for the zips and folders in it."""
+    """Return submissions by name; a folder without utils.py holds them as zips and folders."""
     found = []
     for path in paths:
         if path.is_dir() and not (path / "utils.py").exists():

@@ -12,8 +12,8 @@ import yaml
 class RubricItem:
     """A check, whose tests must all pass to earn its points, or a rule, and the result.
 
-    Breaking a rule costs `cost` points, or "all". A rule about `printing` has no tests: it is broken
-    when the submission prints something in any item.
+    Breaking a rule costs `cost` points, or "all". A rule about `printing` has no tests: it is
+    broken when the submission prints something in any item.
     """
 
     part: str
@@ -69,7 +69,7 @@ class Rubric:
         self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
 
     def in_order(self) -> list[RubricItem]:
-        """Return what is run; no visible check runs after a private one, whose data it could show."""
+        """Return what is run; a visible check could show the data of a private one before it."""
         items = [item for item in self.rules + self.checks if not item.printing]
         return sorted(items, key=lambda item: item.private)
 
@@ -108,7 +108,7 @@ def check_types(item: RubricItem | Rubric) -> None:
 
 
 class Loader(yaml.SafeLoader):
-    """Rejects duplicate keys, as `ConfigLoader` does; main.py is not in the archive for Gradescope."""
+    """Rejects duplicate keys, as `ConfigLoader` of main.py, which Gradescope's archive lacks."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]

@@ -2,9 +2,9 @@
 
     python -m course.run_tests DESCRIPTOR
 
-Each entry of requests.json names tests, a seed and seconds, or 0 seconds only to load the tests. The
-messages of those that fail are printed in a line of JSON, until some fail. submission/ is a copy of
-the submission. The handout's rules and the default configs are tested here, too.
+Each entry of requests.json names tests, a seed and seconds, or 0 seconds only to load the tests.
+The messages of those that fail are printed in a line of JSON, until some fail. submission/ is a
+copy of the submission. The handout's rules and the default configs are tested here, too.
 """
 
 import ast
@@ -106,7 +106,7 @@ def parse(file: Path) -> ast.Module:
 
 
 def definitions(file: Path, words: str = "") -> dict[str, str]:
-    """Return the arguments, without annotations, of functions and methods with words in docstrings."""
+    """Return the arguments of functions whose docstrings contain words, without annotations."""
     found = {}
     for place in (tree := parse(file), *tree.body):
         for node in getattr(place, "body", ()):
@@ -119,7 +119,7 @@ def definitions(file: Path, words: str = "") -> dict[str, str]:
 
 
 def outside_imports(folder: Path) -> dict[str, list[str]]:
-    """Return the modules that the code in a folder imports from elsewhere, and what imports them."""
+    """Return what the code in a folder imports from elsewhere, and the modules that do so."""
     for package in {file.parent for file in folder.rglob("*/*.py")}:
         (package / "__init__.py").touch()  # ModuleFinder needs it
     finder = modulefinder.ModuleFinder([str(folder)], excludes=sys.builtin_module_names)
@@ -141,8 +141,8 @@ class TestDefaultConfigs(unittest.TestCase):
 
     SoftmaxRegression gets 0.90 of the test images right after an epoch, TwoLayerNet 0.73, and a net
     that learns nothing 0.10. With other orders of the images, TwoLayerNet gets 0.72 to 0.76, but
-    SoftmaxRegression can lose classes, whose ReLU stays at 0: 0.55 is the least of 40 orders. So 0.5
-    fails no right solution; exact values are the other tests' concern.
+    SoftmaxRegression can lose classes, whose ReLU stays at 0: 0.55 is the least of 40 orders. So
+    0.5 fails no right solution; exact values are the other tests' concern.
     """
 
     longMessage = False

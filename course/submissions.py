@@ -65,7 +65,7 @@ def read(name: str, stream) -> bytes:
 
 
 def choose(names) -> dict[str, str]:
-    """Find the least deep folder with a utils.py; return the full names of its files by those in it."""
+    """Find the least deep folder with a utils.py; return its files by their names in it."""
     names = [name for name in names if not NOT_CODE.search(name)]
     if len(names) > MOST_NAMES:
         raise ValueError(f"it holds more than {MOST_NAMES:,} files")

@@ -183,7 +183,9 @@ class TestBatches(ComparisonTest):
     def test_the_callers_lists_are_left_alone(self):
         arguments = self.data, self.label, self.batch_size, True, self.seeds[0]
         returned, (data, label, *_) = inside.call(utils.generate_batched_data, arguments)
-        self.unpack("generate_batched_data", returned, "batched_data", "batched_label")
+        names = "batched_data", "batched_label"
+        for name, batches in zip(names, self.unpack("generate_batched_data", returned, *names)):
+            self.assertTrue(len(batches), f"{name} is empty")
         order = shuffled(self.count, self.seeds[0])
         mistake = "they are shuffled in place; shuffle a copy"
         for name, found, right in (("data", data, self.images), ("label", label, self.label)):

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class _baseNetwork:
-    """The weights of a network and their gradients: two dictionaries with the same keys and shapes."""
+    """Weights and their gradients: two dictionaries with the same keys and shapes."""
 
     def __init__(self, input_size=28 * 28, num_classes=10):
         self.input_size = input_size
