@@ -377,6 +377,8 @@ class TestReading(InFolder):
                 None,
             ),
             (few | {".ipynb_checkpoints/utils.py": "", "../b.py": ""}, 0, None),
+            (few | {"report/b.py": "", "a/b/c/d.py": "", "\u00e9.py": ""}, 0, None),
+            ({f"{number}": "" for number in range(20_001)}, 0, "more than 20,000 files"),
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
             ({"util.py": ""}, 0, "there is no utils.py"),
             ({"utils.py": "a" * 2**21}, 8, "utils.py is larger than 1 MB"),
@@ -424,6 +426,8 @@ class TestReading(InFolder):
             ("public: 3", "public: 3\n    public: 4", "public appears twice"),
             ("cost: all", "cost: most", "cost: found 'most'"),
             ("seconds: 420", "seconds: 420\nminutes: 7", "argument 'minutes'"),
+            ("seconds: 420", "seconds: ten", "the rubric: seconds: found 'ten'"),
+            ("public: 3", "public: .inf", "points: found inf"),
             ("rules:", "rules: [", "rubric.yaml: while parsing"),
         ):
             with self.subTest(message):
