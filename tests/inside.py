@@ -32,7 +32,7 @@ def enter_new_folder() -> tuple[str, str]:
 
 
 def leave_folder(folder: str, before: str) -> None:
-    """Delete a folder and work in another."""
+    """Return to the folder before, and delete the other."""
     os.chdir(before)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -23,7 +23,10 @@ class TestLoading(InFolder, ComparisonTest):
         write_csv(self.folder / "data/mnist_test.csv", self.labels[:7], self.pixels[:7])
 
     def load(self):
-        return self.unpack("load_mnist_trainval", utils.load_mnist_trainval(), *PARTS)
+        parts = self.unpack("load_mnist_trainval", utils.load_mnist_trainval(), *PARTS)
+        if np.ndim(parts[1]) > 1:
+            self.fail(f"train_label holds images; expected the order {', '.join(PARTS)}")
+        return parts
 
     def test_split(self):
         parts, cut = self.load(), self.count * 4 // 5
@@ -91,7 +94,7 @@ class TestBatches(ComparisonTest):
     def setUp(self):
         generator = generator_for("batches")
         [self.batch_size] = draw_sizes(generator, 1)
-        self.count = 50 // self.batch_size * self.batch_size
+        self.count = 80 // self.batch_size * self.batch_size
         self.seeds = generator.choice(range(1, 1000), size=3, replace=False).tolist()
         self.images = generator.random((self.count, 784))
         self.images[:, 0] = range(self.count)
