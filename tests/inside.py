@@ -43,18 +43,18 @@ def call(function, arguments) -> tuple:
     return copy.deepcopy(function(*arguments)), arguments
 
 
-def isolate(network, code: str, names: list[str] | None = None) -> None:
+def isolate(network, code: str) -> None:
     """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
 
-    The functions, by default all that are in the code, get copies of their arguments. One whose
-    results are wrong is replaced. A submission does not have the code before this call.
+    The functions in the code get copies of their arguments. One whose results are wrong is
+    replaced. A submission does not have the code before this call.
     """
 
     def copying(function):
         return lambda *arguments, **options: function(*copy.deepcopy(arguments), **options)
 
     exec(code, right := {"np": np})  # noqa: S102 - the tests' own code
-    for name in names or [name for name in right if callable(right[name])]:
+    for name in [name for name in right if callable(right[name])]:
         function = copying(getattr(network, name))
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)

@@ -1,5 +1,6 @@
 """Sigmoid, ReLU and their derivatives (handout 2.1 a)."""
 
+import inspect
 import math
 
 import numpy as np
@@ -17,7 +18,7 @@ class TestActivation(ComparisonTest):
     def compare_function(self, name: str, x, expected, mistakes: dict) -> None:
         network = _baseNetwork()
         if name == "sigmoid_dev":
-            inside.isolate(network, oracle.CODE, ["sigmoid"])
+            inside.isolate(network, inspect.getsource(oracle.sigmoid))
         self.compare(f"{name}(x)", self.call(network, name, x), expected, mistakes)
 
     def test_sigmoid(self):
