@@ -67,7 +67,8 @@ def run_grade(arguments: argparse.Namespace, data: Path) -> None:
 
     if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
         raise ValueError("to grade more than one submission, name a file for the grades: --csv")
-    for path in arguments.paths:
+    results = [file.parent for file in (arguments.json, arguments.csv) if file]
+    for path in (*arguments.paths, *results):
         path.stat()  # or a FileNotFoundError
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rubric = read_rubric(HERE / "rubric.yaml")

@@ -16,7 +16,7 @@ everybody can; what it writes there is deleted after each run. NOT prevented:
 - Right values that are copied rather than computed, such as the code of a solution, or learned in
   another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, or behind a file of the same name.
-- Messages to other runs, of others as well, over the network or by the kernel's keys.
+- Messages to other runs, of others as well, over the network or in what the kernel shows to all.
 - Memory or disk that deleted files, System V calls or file systems of its own take, until the run
   ends; on macOS, any amount of memory.
 """
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,11 +66,12 @@ class Grader(NamedTuple):
                     return rubric.results(
                         "The checks took all the time; the last ones were not run."
                     )
-                group = [item for item in waiting if item.private == waiting[0].private]
-                found, printed = run(group)
+                # What a private check sees is not for a visible one.
+                private, items = next(groupby(waiting, lambda item: item.private))
+                found, printed = run(group := [*items])
                 if len(found) > 1 and found[-1]:
                     found.pop()  # for a second try, in processes that it has for itself
-                rubric.watch_printing(printed, group[0].private)
+                rubric.watch_printing(printed, private)
                 for item, messages in zip(group, found):
                     item.passed, item.message = not messages, "\n".join(messages)
                     if messages and item.cost == "all":
@@ -93,7 +95,7 @@ class Grader(NamedTuple):
                 messages = [str(error)]
             reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
         if messages and (messages[0].startswith("there is no such test") or users[1] is None):
-            raise ValueError(messages[0])
+            raise ValueError(f"rubric.yaml: {messages[0]}")
         if messages:
             raise ValueError(
                 f"root cannot run students' code as another user: {messages[0][-200:]}; let "

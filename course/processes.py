@@ -30,6 +30,17 @@ NUMBERS = range(58000, 60000, 2)  # of users whom a grade can have for itself
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 LONGEST = 100_000  # bytes that are kept of an output
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a submission, at any time
+# Keys outlive processes: this clears all keyrings that a user keeps.
+END_PROCESSES = """
+import ctypes, functools, os
+try:
+    os.kill(-1, 9)
+finally:
+    number = 250 if os.uname().machine == "x86_64" else 219
+    keyctl = functools.partial(ctypes.CDLL(None).syscall, number)
+    for keyring in (-4, -5, keyctl(22, -1, -2)):
+        keyctl(7, keyring)
+"""
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
 stopping = threading.Event()  # set it to end all runs
@@ -78,8 +89,8 @@ def quietly(*command, user: int | None = None) -> tuple[int, str]:
 
 
 def end_all(user: int) -> None:
-    """End all processes of a user, and delete its shared memory and files that lie around."""
-    quietly(sys.executable, "-I", "-S", "-c", "import os; os.kill(-1, 9)", user=user)
+    """End all processes of a user; delete its keys, shared memory and files that lie around."""
+    quietly(sys.executable, "-I", "-S", "-c", END_PROCESSES, user=user)
     quietly("ipcrm", "--all", user=user)
     theirs = (*OPEN_TO_ALL, "-xdev", "-user", user)
     quietly("find", *theirs, "-type", "d", "-exec", "chmod", "u+rwx", "{}", ";", user=user)
@@ -97,10 +108,10 @@ def workplace(data: Path) -> Iterator[Path]:
         for name in ("configs", "course", "tests"):
             shutil.copytree(ROOT / name, project / name)
         shutil.copytree(matplotlib.get_cachedir(), fonts)
-        shared.mkdir()
-        mnist = data / "mnist_train.csv", data / "mnist_test.csv"
-        for file in (*mnist, HERE / "remote.py", ROOT / "tests/inside.py"):
-            shutil.copyfile(file, shared / file.name)
+        (shared / "tests").mkdir(parents=True)
+        shutil.copy(ROOT / "tests/inside.py", shared / "tests")
+        for file in (data / "mnist_train.csv", data / "mnist_test.csv", HERE / "remote.py"):
+            shutil.copy(file, shared)
         (project / "data").symlink_to(shared)
         quietly("chmod", "-R", "u=rwX,go=rX", shared)
         quietly("chmod", "700", project, fonts)

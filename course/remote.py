@@ -7,9 +7,11 @@ and arrays. Anything else, such as a network, stays where it is; the tests hold 
 """
 
 import base64
+import ctypes
 import itertools
 import json
 import math
+import numbers
 import os
 import pkgutil
 import resource
@@ -47,7 +49,7 @@ def encode(value, refer: Callable):
         return {"tuple": [encode(entry, refer) for entry in value]}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [encode(entry, refer) for entry in value]
-    return refer(value)
+    return float(value) if isinstance(value, numbers.Real) else refer(value)
 
 
 def decode(value, resolve: Callable):
@@ -111,6 +113,8 @@ def limit(seconds: int) -> None:
     for name, value in limits.items():
         with suppress(AttributeError, ValueError):  # macOS limits neither memory nor queues
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    keyctl = 250 if os.uname().machine == "x86_64" else 219
+    ctypes.CDLL(None).syscall(keyctl, 1, None)  # a session of its own, for what it keeps as keys
 
 
 def allow(seconds: int) -> None:
@@ -136,7 +140,7 @@ def connect(wire: socket.socket) -> None:
     lines = wire.makefile("rwb")
     for name in (*MODULES, "tests.inside"):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__getattr__ = partial(_attribute, name.removeprefix("tests."))
+        sys.modules[name].__getattr__ = partial(_attribute, name)
     tests.inside = sys.modules["tests.inside"]
 
 

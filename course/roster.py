@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from course import processes
 from course.grader import PRIVATE_COUNT, Grader, table
+
+BESIDE = re.compile(r"\.|__MACOSX|.*\.(csv|yml)$")  # no submissions
 
 
 def grade_class(
@@ -25,6 +28,7 @@ def grade_class(
     header = ["submission", "score", "rules broken", "note", *checks]
     submissions, rows = find_submissions(paths), read_rows(csv_file, header)
     waiting = [name for name in submissions if name not in rows]
+    log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {csv_file}")
     if feedback:
         feedback.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -49,12 +53,14 @@ def grade_class(
 
 
 def find_submissions(paths: list[Path]) -> dict[str, Path]:
-    """Return submissions by name; a folder without utils.py holds them as zips and folders."""
+    """Return submissions by name; a folder without utils.py holds one in each zip or folder.
+
+    Other files have a row, too, so that no student is forgotten.
+    """
     found = []
     for path in paths:
         if path.is_dir() and not (path / "utils.py").exists():
-            inside = sorted(path.iterdir())
-            found += [each for each in inside if each.is_dir() or each.suffix.lower() == ".zip"]
+            found += [each for each in sorted(path.iterdir()) if not BESIDE.match(each.name)]
         else:
             found.append(path)
     names = [path.name for path in found]

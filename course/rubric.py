@@ -69,9 +69,9 @@ class Rubric:
         self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
 
     def in_order(self) -> list[RubricItem]:
-        """Return what is run; a visible check could show the data of a private one before it."""
+        """Return what is run: what may take long comes last, and can cost others no time."""
         items = [item for item in self.rules + self.checks if not item.printing]
-        return sorted(items, key=lambda item: item.private)
+        return sorted(items, key=lambda item: (item.seconds > 10, item.private))
 
     def watch_printing(self, printed: str, private: bool) -> None:
         """Mark the rules about printing as broken if more is printed than is allowed."""
@@ -130,6 +130,8 @@ def read_rubric(path: Path) -> Rubric:
             for kind, count in points.items():
                 own = {"points": count, "private": kind == "private", "seed": seeds[kind]}
                 checks.append(RubricItem(**entry, **own))
+        if not all(item.seconds for item in rules + checks):
+            raise ValueError("seconds: found 0; expected at least 1")
         rules = [rule for rule in rules if rule.cost]
         return Rubric(rules, [check for check in checks if check.points], **content)
     except KeyError as error:

@@ -56,8 +56,10 @@ def run(tests: list[str], seed: int, seconds: int) -> list[str]:
     try:
         ask("__main__:allow", seconds)
         suite = loader.loadTestsFromNames(tests)
-        if loader.errors:
-            return [f"there is no such test: {loader.errors[0].strip().splitlines()[-1]}"]
+        empty = [name for name, some in zip(tests, suite) if not some.countTestCases()]
+        if empty or loader.errors:
+            error = [*empty, *loader.errors][0].strip().splitlines()[-1]
+            return [f"there is no such test: {error}"]
         if seconds:
             suite.run(result)
     except RuntimeError as error:  # from a module that the tests import

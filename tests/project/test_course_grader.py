@@ -1,7 +1,10 @@
 """The grader: what a submission gets, and that an attack gets nothing."""
 
 import collections
+import contextlib
+import ctypes
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -19,8 +22,9 @@ import yaml
 if os.name == "nt":
     raise unittest.SkipTest("the grader needs Linux or macOS")
 
-from course import HERE, processes, remote, roster, write_solution
-from course.grader import Grader, check_points, write_autograder
+from course import HERE, processes, remote, roster, submissions, write_solution
+from course.__main__ import main
+from course.grader import Grader, check_points, table, write_autograder
 from course.mistakes import MISTAKES
 from course.rubric import read_rubric
 from course.submissions import read_submission
@@ -62,11 +66,26 @@ GREED = """
 right = SGD.update
 SGD.update = lambda self, model: [bytearray(5 * 2**30), right(self, model)]
 """
-# It does what another user may not; the message shows what it could do.
+# The message shows its limits, and that it can neither do what another user may not, nor find what
+# it left in an earlier run: a file in each folder that is open to all, shared memory, two keys.
 LOOK_AROUND = """
-import os, pathlib
+import ctypes, os, pathlib, resource
 
-def softmax(self, scores):
+def compute_accuracy(self, x_pred, y):
+    system, user = ctypes.CDLL(None), os.getuid()
+    places = [f"{folder}/left-by-{user}" for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")]
+    left = [place for place in places if os.path.exists(place)]
+    left += ["memory"] * (system.shmget(user, 1, 0) >= 0)
+    left += [ring for ring in (-4, -3) if system.syscall(250, 10, ring, b"user", b"left", 0) > 0]
+    for place in places:
+        pathlib.Path(place).touch()
+    system.shmget(user, 1, 0o1600)
+    for ring in (-4, -3):
+        system.syscall(248, b"user", b"left", b"x", 1, ring)
+    names = ("NPROC", "FSIZE", "NOFILE", "MSGQUEUE")
+    limits = [resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in names]
+    modes = [oct(os.umask(0)), oct(os.stat("..").st_mode)]
+    ids = [os.getgroups(), os.stat("data/mnist_train.csv").st_uid]
     known = "HOME TMPDIR MPLCONFIGDIR OMP_NUM_THREADS MPLBACKEND PATH LANG LC_CTYPE PYTHONUSERBASE"
     others = [number for number in os.listdir("/proc") if number.isdigit()
               and os.stat("/proc/" + number).st_uid != os.getuid()]
@@ -83,9 +102,18 @@ def softmax(self, scores):
                 done.append(place)
             except OSError:
                 pass
-    raise ValueError(f"user {os.getuid()}: {done}")
+    raise ValueError(f"user {user}: {done} {left} {limits} {modes} {ids}")
 
-_baseNetwork.softmax = softmax
+_baseNetwork.compute_accuracy = compute_accuracy
+"""
+COUNTS = """
+calls = []
+
+def compute_accuracy(self, x_pred, y):
+    calls.append(x_pred)
+    raise ValueError(f"{len(calls)} {x_pred.sum()}")
+
+_baseNetwork.compute_accuracy = compute_accuracy
 """
 TRAIN = "\ndef train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):\n    "
 # Weights that were trained elsewhere: they know all made-up images.
@@ -177,9 +205,14 @@ class TestGrader(InFolder):
     def test_what_a_submission_reaches(self):
         if not self.isolate:
             self.skipTest("only root can isolate")
+        ctypes.CDLL(None).syscall(250, 1, None)  # a session with a keyring, as a login has
         self.change("models/_base_network.py", LOOK_AROUND)
-        _, outputs = self.grade("2.1 b soft")
-        self.assertRegex(outputs["softmax"], r"ValueError: user 5[89]\d\d[13579]: \[\]")
+        write_rubric(Path("rubric.yaml"), ["2.1 c"], private=True)
+        results = Grader(read_rubric(Path("rubric.yaml")), self.place).grade(self.submission)
+        for test in results["tests"]:
+            user, _, found = test["output"].partition(" user ")[2].partition(": ")
+            self.assertRegex(user, "^5[89]..[13579]$")
+            self.assertEqual(found, "[] [] [0, 31457280, 64, 0] ['0o77', '0o40711'] [[], 0]")
 
     def test_no_two_grades_share_a_user(self):
         with processes.two_users(True) as some, processes.two_users(True) as others:
@@ -199,9 +232,18 @@ class TestGrader(InFolder):
             os.chown(closed, user, user)
             closed.chmod(0)
             self.assertTrue(processes.uses_too_much(self.folder, user))
+            with mock.patch.object(processes, "MOST_FILES", 1000):
+                self.assertFalse(processes.uses_too_much(self.folder, user))
+                with mock.patch.object(processes, "MOST_KILOBYTES", 1):
+                    self.assertTrue(processes.uses_too_much(self.folder, user))
             processes.end_all(user)
             self.assertFalse(closed.exists())
-        with mock.patch.object(processes, "end_all") as ends, processes.two_users(True) as users:
+        with (
+            mock.patch.object(processes, "has_name", lambda number: number < 58005),
+            mock.patch.object(processes, "end_all") as ends,
+            processes.two_users(True) as users,
+        ):
+            self.assertGreater(users[0], 58005)
             ends.assert_called_once_with(users[1])  # what a grader has left that was killed
 
     @unittest.skipIf(os.geteuid(), "only root changes users")
@@ -252,29 +294,31 @@ class TestGrader(InFolder):
                 self.assertEqual(outputs["nothing is printed (-all)"], message)
 
     def test_code_that_cannot_be_imported(self):
-        for text, message in (
-            (b"raise SystemExit('not today')", "line 1: SystemExit: not today"),
-            (b"import a\n<<<<<<< HEAD\n", "line 2: invalid syntax: <<<<<<< HEAD"),
-            ("import a".encode("utf-16"), "line 1: source code"),
+        for name, text, message in (
+            ("main.py", b"raise SystemExit('not today')", "line 1: SystemExit: not today"),
+            ("utils.py", b"import a\n<<<<<<< HEAD\n", "line 2: invalid syntax: <<<<<<< HEAD"),
+            ("optimizer/sgd.py", "import a".encode("utf-16"), "line 1: source code"),
         ):
             with self.subTest(message):
-                (self.submission / "optimizer/sgd.py").write_bytes(text)
+                right = (self.submission / name).read_bytes()
+                (self.submission / name).write_bytes(text)
                 score, outputs = self.grade("2.1 a", rules=["i"])
+                (self.submission / name).write_bytes(right)
                 first, *others = outputs.values()
-                self.assertIn(f"optimizer/sgd.py, {message}", first)
+                self.assertIn(f"{name}, {message}", first)
                 self.assertEqual((score, {*others}), (0, {""}))
 
     def test_definitions_and_imports(self):
         file = self.submission / "utils.py"
         text = file.read_text().replace("load_csv(path)", "read(path: str)")  # is allowed
-        file.write_text(text.replace("shuffle=False", "shuffle=True") + "import socket")
+        file.write_text(text.replace("shuffle=False", "shuffle=True") + "import time")
         score, outputs = self.grade("2.1", rules=["definitions", "imports"])
         definitions, imports, *_ = outputs.values()
         self.assertEqual(score, 0)  # 13 less 20
         found = "generate_batched_data(data, label, batch_size=32, shuffle={}, seed=None)"
         found = f"found {found.format(True)}, expected {found.format(False)}"
         self.assertEqual(definitions, f"test_definitions: utils.py: {found}")
-        self.assertEqual(imports, "test_imports: utils: import of socket")
+        self.assertEqual(imports, "test_imports: utils: import of time")
 
     def test_what_the_rules_allow(self):
         self.change("optimizer/sgd.py", "\nimport numpy.random\nfrom matplotlib import pyplot\n")
@@ -311,12 +355,33 @@ class TestGrader(InFolder):
         )
         self.assertEqual(self.grade("2.1 a sigmoid", "2.1 a ReLU")[0], 6)
 
+    def test_what_private_checks_see_is_not_shown(self):
+        groups = []
+
+        def run(self, items):
+            groups.append({item.private for item in items})
+            return [[]] * len(items), "secret" * items[0].private
+
+        with mock.patch.object(processes.Run, "__call__", run):
+            grader = Grader(read_rubric(HERE / "rubric.yaml"), self.place, self.isolate)
+            results = grader.grade(self.submission)
+        self.assertEqual(groups, [{False}, {True}, {False}])
+        outputs = [test["output"] for test in results["tests"] if test["output"]]
+        self.assertEqual(outputs, ["printed: in a private check"])
+
     def test_time_for_all_checks(self):
-        rubric = dataclasses.replace(read_rubric(HERE / "rubric.yaml"), seconds=0, rules=[])
+        self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
+        write_rubric(Path("rubric.yaml"), ["2.1"])
+        rubric = dataclasses.replace(read_rubric(Path("rubric.yaml")), seconds=1)
         results = Grader(rubric, self.place, self.isolate).grade(self.submission)
+        outputs = [results["output"], *(test["output"] for test in results["tests"])]
         self.assertEqual(
-            (results["score"], results["output"]),
-            (0, "The checks took all the time; the last ones were not run."),
+            outputs[:3],
+            [
+                "The checks took all the time; the last ones were not run.",
+                "stopped: the checks have taken all the time",
+                "",
+            ],
         )
 
     def test_class(self):
@@ -327,6 +392,11 @@ class TestGrader(InFolder):
         with zipfile.ZipFile("class/student 3.zip", "w") as archive:
             for folder in ("a", "\x1b[2J"):
                 archive.writestr(f"{folder}/utils.py", "")
+        shutil.copytree(self.submission, "class/student 4")
+        with Path("class/student 4/models/_base_network.py").open("a") as file:
+            file.write(COUNTS)
+        for name in ("student 5.rar", ".DS_Store", "__MACOSX", "submission_metadata.yml"):
+            Path("class", name).touch()
         write_rubric(Path("rubric.yaml"), ["2.1 c"], rules=["printed"], private=True)
         grader = Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
 
@@ -337,24 +407,39 @@ class TestGrader(InFolder):
         whole = run(2, "whole.csv")
         self.addCleanup(processes.stopping.clear)
         with self.assertRaises(KeyboardInterrupt):
-            run(1, "parts.csv", log=mock.Mock(side_effect=KeyboardInterrupt))
+            run(1, "parts.csv", log=mock.Mock(side_effect=[None, KeyboardInterrupt]))
         self.assertEqual(Path("parts.csv").read_text().count("\n"), 2)
+        self.assertTrue(processes.stopping.is_set())
         processes.stopping.clear()
         lines = []
         self.assertEqual(run(1, "parts.csv", lines.append), whole)
-        self.assertEqual(len(lines), 2)
+        self.assertEqual(lines[0], "5 submissions, 4 of them without a row in parts.csv")
+        self.assertEqual(len(lines), 1 + 4)
         expected = """\
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
 student 2,0,nothing is printed (-all),,2,2
 student 3.zip,0,,the submission cannot be read: more than one folder has a utils.py: ?[2J/ and a/,0,0
+student 4,0,,,0,0
+student 5.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
         self.assertEqual(whole, expected)
         feedback = Path("feedback/student 1.txt").read_text()
         self.assertIn("Score: 4 of 4", feedback)
         self.assertNotIn("private ", feedback.replace("private checks", ""))
+        results = grader.grade(Path("class/student 4"))
+        _, public, private = (test["output"] for test in results["tests"])
+        self.assertRegex(public + private, "ValueError: 1 .*ValueError: 1 ")
+        self.assertNotEqual(public, private)
+        self.assertEqual(Path("feedback/student 4.txt").read_text().count("ValueError"), 1)
+        points = table(results, "points")
+        self.assertEqual((points.count("private "), points.count("ValueError")), (2, 1))
         no_text = Path(os.fsdecode(b"a \xff.zip"))
         self.assertRaisesRegex(ValueError, "rename it", roster.find_submissions, [no_text])
+        some = [Path("a/student"), Path("b/student")]
+        self.assertEqual(roster.find_submissions(some), dict(zip(map(str, some), some)))
+        with self.assertRaisesRegex(ValueError, "its columns are not those of this rubric"):
+            roster.read_rows(Path("whole.csv"), ["submission"])
 
 
 class TestReading(InFolder):
@@ -366,6 +451,8 @@ class TestReading(InFolder):
         self.assertIn("models/two_layer_nn.py", files)
         few = {name: files[name] for name in files if name != "main.py"}  # main.py is given
         code = {f"a{number}.py": "" for number in range(101)}
+        link = zipfile.ZipInfo("link.py")
+        link.external_attr = 0o120777 << 16
         for content, compression, expected in (
             (files, 0, None),
             ({f"a folder/another/{name}": files[name] for name in files}, 0, None),
@@ -376,7 +463,7 @@ class TestReading(InFolder):
                 0,
                 None,
             ),
-            (few | {".ipynb_checkpoints/utils.py": "", "../b.py": ""}, 0, None),
+            (few | {".ipynb_checkpoints/utils.py": "", "../b.py": "", link: "utils.py"}, 0, None),
             (few | {"report/b.py": "", "a/b/c/d.py": "", "\u00e9.py": ""}, 0, None),
             ({f"{number}": "" for number in range(20_001)}, 0, "more than 20,000 files"),
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
@@ -396,6 +483,10 @@ class TestReading(InFolder):
                 else:
                     self.assertEqual(read_submission(Path("submission.zip")), files)
 
+        Path("submission.zip").write_bytes(bytes(submissions.MOST_ZIPPED + 1))
+        with self.assertRaisesRegex(ValueError, "larger than 50 MB"):
+            read_submission(Path("submission.zip"))
+
     def test_links(self):
         write_solution(self.folder / "other")
         Path("link").symlink_to("other")
@@ -403,12 +494,10 @@ class TestReading(InFolder):
             read_submission(Path("link"))
         Path("submission").mkdir()
         shutil.copy("other/utils.py", "submission")
-        for name in ("models", "main.py"):
-            Path("submission", name).symlink_to(Path("other", name).resolve())
-        given = read_submission(Path("submission"))
-        self.assertEqual(
-            {*given}, {"main.py", "models/__init__.py", "optimizer/__init__.py", "utils.py"}
-        )
+        for name, target in (("models", "models"), ("link.py", "utils.py")):
+            Path("submission", name).symlink_to(Path("other", target).resolve())
+        found = {*read_submission(Path("submission"))}
+        self.assertEqual(found, {"utils.py", *submissions.GIVEN})
 
     def test_rubric(self):
         rubric = read_rubric(HERE / "rubric.yaml")
@@ -428,14 +517,15 @@ class TestReading(InFolder):
             ("seconds: 420", "seconds: 420\nminutes: 7", "argument 'minutes'"),
             ("seconds: 420", "seconds: ten", "the rubric: seconds: found 'ten'"),
             ("public: 3", "public: .inf", "points: found inf"),
+            ("seconds: 120", "seconds: 0", "seconds: found 0"),
             ("rules:", "rules: [", "rubric.yaml: while parsing"),
         ):
             with self.subTest(message):
                 Path("rubric.yaml").write_text(text.replace(old, new, 1))
                 with self.assertRaisesRegex(ValueError, f"^rubric.yaml: .*{message}|{message}"):
                     read_rubric(Path("rubric.yaml"))
-        private = [item.private for item in rubric.in_order()]
-        self.assertEqual(private, sorted(private))  # visible checks could show private data
+        order = [item.seconds for item in rubric.in_order()]
+        self.assertEqual(order, sorted(order))  # what takes all the time costs no other check
         for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
@@ -492,6 +582,8 @@ class TestAutograder(InFolder):
         names = {path.name for path in self.source.rglob("*")}
         self.assertIn("rubric.yaml", names)
         self.assertFalse(names & {"mistakes.py", "report"})  # a solution is made from them
+        code = "".join(file.read_text() for file in self.source.rglob("skeleton/*/*.py"))
+        self.assertNotIn("SOLUTION", code)
         done = run_program("-m", "course", "grade", "nowhere", cwd=self.source)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertEqual(done.stderr, "course: nowhere: No such file or directory\n")
@@ -501,8 +593,16 @@ class TestAutograder(InFolder):
         text = Path("rubric.yaml").read_text()
         for test, message in (
             ("tests.test_loss.TestAccuracy.test_accurancy", "there is no such test: .*accurancy"),
+            ("tests.oracle", "there is no such test: tests.oracle"),
             ("tests.test_loading.TestMnist", "the plain solution fails compute_accuracy"),
         ):
             Path("rubric.yaml").write_text(text.replace("tests.test_loss.TestAccuracy", test))
             with self.assertRaisesRegex(ValueError, message):
                 check_points(Path("rubric.yaml"), self.source / "data")
+        with (
+            mock.patch("course.grader.check_points", side_effect=ValueError),
+            mock.patch.object(sys, "argv", ["course", "autograder", "new.zip"]),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            self.assertEqual(main(), 2)
+        self.assertFalse(Path("new.zip").exists())
