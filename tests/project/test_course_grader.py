@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import ctypes
-import dataclasses
 import io
 import json
 import os
@@ -181,11 +180,14 @@ class TestGrader(InFolder):
         with (self.submission / name).open("a") as file:
             file.write(text)
 
-    def grade(self, *checks, rules=(), seconds=None):
+    def grader(self, *checks, **options) -> Grader:
+        """Return a grader with a rubric of a few rules and checks."""
+        write_rubric(Path("rubric.yaml"), checks, **options)
+        return Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
+
+    def grade(self, *checks, **options):
         """Grade by some rules and public checks; return the score, and each output by name."""
-        write_rubric(Path("rubric.yaml"), checks, rules, seconds)
-        grader = Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
-        results = grader.grade(self.submission)
+        results = self.grader(*checks, **options).grade(self.submission)
         return results["score"], {test["name"]: test["output"] for test in results["tests"]}
 
     def test_attacks_win_nothing(self):
@@ -207,9 +209,7 @@ class TestGrader(InFolder):
             self.skipTest("only root can isolate")
         ctypes.CDLL(None).syscall(250, 1, None)  # a session with a keyring, as a login has
         self.change("models/_base_network.py", LOOK_AROUND)
-        write_rubric(Path("rubric.yaml"), ["2.1 c"], private=True)
-        results = Grader(read_rubric(Path("rubric.yaml")), self.place).grade(self.submission)
-        for test in results["tests"]:
+        for test in self.grader("2.1 c", private=True).grade(self.submission)["tests"]:
             user, _, found = test["output"].partition(" user ")[2].partition(": ")
             self.assertRegex(user, "^5[89]..[13579]$")
             self.assertEqual(found, "[] [] [0, 31457280, 64, 0] ['0o77', '0o40711'] [[], 0]")
@@ -363,26 +363,20 @@ class TestGrader(InFolder):
             return [[]] * len(items), "secret" * items[0].private
 
         with mock.patch.object(processes.Run, "__call__", run):
-            grader = Grader(read_rubric(HERE / "rubric.yaml"), self.place, self.isolate)
-            results = grader.grade(self.submission)
+            _, outputs = self.grade("2.1 c", "configs", rules=["printed"], private=True)
         self.assertEqual(groups, [{False}, {True}, {False}])
-        outputs = [test["output"] for test in results["tests"] if test["output"]]
-        self.assertEqual(outputs, ["printed: in a private check"])
+        self.assertEqual(outputs.pop("nothing is printed (-all)"), "printed: in a private check")
+        self.assertEqual({*outputs.values()}, {""})
 
     def test_time_for_all_checks(self):
         self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
-        write_rubric(Path("rubric.yaml"), ["2.1"])
-        rubric = dataclasses.replace(read_rubric(Path("rubric.yaml")), seconds=1)
-        results = Grader(rubric, self.place, self.isolate).grade(self.submission)
-        outputs = [results["output"], *(test["output"] for test in results["tests"])]
-        self.assertEqual(
-            outputs[:3],
-            [
-                "The checks took all the time; the last ones were not run.",
-                "stopped: the checks have taken all the time",
-                "",
-            ],
-        )
+        grader = self.grader("2.1")
+        grader.rubric.seconds = 1
+        results = grader.grade(self.submission)
+        first, *others = (test["output"] for test in results["tests"])
+        self.assertEqual(first, "stopped: the checks have taken all the time")
+        self.assertEqual({*others}, {""})
+        self.assertRegex(results["output"], "^The checks took all the time; the last ones were not")
 
     def test_class(self):
         for number in (1, 2):
@@ -397,8 +391,7 @@ class TestGrader(InFolder):
             file.write(COUNTS)
         for name in ("student 5.rar", ".DS_Store", "__MACOSX", "submission_metadata.yml"):
             Path("class", name).touch()
-        write_rubric(Path("rubric.yaml"), ["2.1 c"], rules=["printed"], private=True)
-        grader = Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
+        grader = self.grader("2.1 c", rules=["printed"], private=True)
 
         def run(jobs: int, file: str, log=lambda line: None) -> str:
             roster.grade_class(grader, [Path("class")], Path(file), Path("feedback"), jobs, log)
