@@ -9,7 +9,7 @@ import argparse
 import copy
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads would wait for each other on a busy machine
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine, threads wait for each other
 
 import yaml
 
@@ -43,7 +43,7 @@ def main():
     train_losses, train_accuracies, val_losses, val_accuracies = [], [], [], []
     best_accuracy, best_model = -1.0, None
     for epoch in range(1, settings["epochs"] + 1):
-        # Another order in each epoch, and the same orders in each run.
+        # A new order in each epoch, the same in every run.
         train_batches = utils.generate_batched_data(
             train_data, train_label, batch_size, shuffle=True, seed=100 + epoch
         )

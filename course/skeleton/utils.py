@@ -12,8 +12,8 @@ import numpy as np
 def load_csv(path):
     """Load the images and labels of one CSV file. Given.
 
-    A line per image: its label from 0 to 9, then its 784 pixels from 0 to 255. Return a list with a
-    list of 784 floats for each image, scaled to [0, 1] (value / 255), and a list of labels, ints.
+    Each line holds a label, 0 to 9, then the 784 pixels of an image, 0 to 255. Return two lists:
+    images, each a list of 784 floats in [0, 1] (pixel / 255), and labels, ints.
     """
     data, labels = [], []
     scaled = {str(value): value / 255 for value in range(256)}
@@ -28,9 +28,9 @@ def load_csv(path):
 def load_mnist_trainval():
     """Load the training file and split it into training and validation data (handout 1.1 a).
 
-    Task: return train_data, train_label, val_data, val_label, lists as `load_csv` returns them. The
-    first 80 % of ./data/mnist_train.csv are for training, the last 20 % for validation, in the
-    order of the file. With MNIST, these are 48,000 and 12,000 images.
+    Return train_data, train_label, val_data, val_label, lists like those from `load_csv`. The first
+    80 % of ./data/mnist_train.csv are for training, the last 20 % for validation, in the order of
+    the file. With MNIST, these are 48,000 and 12,000 images.
 
     Hint: `load_csv` reads the images. You need only one number: where to cut. Compute it from the
     number of images: a small file must be split at 80 %, too.
@@ -50,8 +50,8 @@ def load_mnist_test():
 def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
     """Cut images and labels into batches, in order or shuffled (handout 1.1 b).
 
-    Task: return the batches of N images and labels as two lists of NumPy arrays, of shape
-    (batch_size, 784) and (batch_size,); labels stay integers. If N is not a multiple of batch_size,
+    Return two lists of NumPy arrays: the images of each batch, (batch_size, 784), and their labels,
+    (batch_size,), which stay integers. If the number of images, N, is not a multiple of batch_size,
     the last batch is smaller. Do not change the caller's lists: `main.py` uses them again in the
     next epoch.
 
@@ -109,11 +109,11 @@ def evaluate(batched_test_data, batched_test_label, model, debug=True):
 def plot_curves(train_loss_history, train_acc_history, valid_loss_history, valid_acc_history):
     """Draw the learning curves (handout 4 a).
 
-    Task: save two figures in the working directory, one with both loss curves and one with both
-    accuracy curves, over the epochs. Each history is a list of floats, one per epoch.
+    Save two figures in the working directory, one with both loss curves and one with both accuracy
+    curves. Each history is a list of floats, one per epoch.
 
     Hint: what does a reader who has not seen the code need? Which curve is which, and what the axes
-    show. Look at the second figure, too: `plt` draws into the current figure until you begin a new
+    show. Look at the second figure, too: `plt` draws into the current figure until you start a new
     one.
     """
     # BEGIN SOLUTION

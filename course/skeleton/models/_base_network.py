@@ -1,8 +1,8 @@
 """What both networks share: activations, softmax, loss and accuracy.
 
 To complete: softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev.
-All of them work on a whole batch at once, so that none needs a loop. They leave their arguments as
-they are. N is the number of images in a batch, C the number of classes.
+Each works on a whole batch at once, so it needs no loop, and leaves its arguments unchanged. N is
+the number of images in a batch, C the number of classes.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ class _baseNetwork:
         self.gradients = {}
 
     def _add_matrix(self, name, rows, columns):
-        """Add a weight matrix of small normal random numbers, with the seed 1024. Given."""
+        """Add a matrix of small, normally distributed weights from the seed 1024. Given."""
         self.weights[name] = 0.001 * np.random.RandomState(1024).randn(rows, columns)
         self.gradients[name] = np.zeros((rows, columns))
 
@@ -30,12 +30,12 @@ class _baseNetwork:
     def softmax(self, scores):
         """Turn scores (N, C), a row for each image, into probabilities (N, C) (handout 2.1 b).
 
-        For the scores z of one image, class i has the probability e^z_i / sum over k of e^z_k. The
-        scores may be any numbers; large ones must not make it overflow.
+        For the scores z of one image, class i has the probability exp(z_i) / sum_k exp(z_k). The
+        scores may be any numbers; large ones must not make `np.exp` overflow.
 
         Hint: which axis belongs to the classes, and what does `keepdims` do in a sum along it? Try
         `np.exp(1000)`, too. What happens to the fraction if you subtract the same constant from all
-        scores of a row, and which constant keeps every exponent small?
+        scores of a row, and which constant makes an overflow impossible?
         """
         # BEGIN SOLUTION
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -48,9 +48,9 @@ class _baseNetwork:
         x_pred (N, C) holds the probabilities from `softmax`, y (N,) the right class of each image,
         from 0 to C - 1. Return the cross-entropy, averaged over the images, without the L2 term.
 
-        Hint: only one probability in each row counts. NumPy picks one entry per row if the index
-        is two arrays of length N, the rows and the columns. Check by hand: what is the loss of a
-        network that is certain and right, and of one that guesses among ten classes?
+        Hint: only one probability in each row counts. NumPy picks one entry per row if you index
+        with two arrays of length N, row numbers and column numbers. Check by hand: what is the loss
+        of a network that is certain and right, and of one that guesses among ten classes?
         """
         # BEGIN SOLUTION
         return -np.mean(np.log(x_pred[np.arange(len(y)), y]))
@@ -82,8 +82,8 @@ class _baseNetwork:
 
         x is the argument of `sigmoid`, not its value.
 
-        Hint: derive it on paper, then write it in terms of the sigmoid. Where is the curve
-        steepest, and how steep is it there?
+        Hint: differentiate it on paper, then write the result in terms of the sigmoid. Where is the
+        curve steepest, and how steep is it there?
         """
         # BEGIN SOLUTION
         s = self.sigmoid(x)

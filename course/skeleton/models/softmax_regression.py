@@ -24,11 +24,11 @@ class SoftmaxRegression(_baseNetwork):
         'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape of W1. In
         any other mode, change neither weights nor gradients.
 
-        Hint: keep the value of each step: the way back needs it again. First derive on paper how
-        the loss of one image depends on one score before the softmax. The answer is short, and
-        contains the one-hot label. Then go back step by step, and write down the shape of each:
-        through the ReLU element by element, through the product with a transposed matrix. The loss
-        is a mean over N images: where does the factor 1/N enter, once?
+        Hint: keep the result of each step; the backward pass needs it. First find, on paper, the
+        derivative of one image's loss with respect to one input of the softmax. It is short, and
+        contains the one-hot label. Then work backward, one step at a time, and write down each
+        shape: the ReLU multiplies element by element, the matrix product by a transposed matrix.
+        The loss is a mean over N images: at which one step do you divide by N?
         """
         # BEGIN SOLUTION
         z = X @ self.weights["W1"]

@@ -9,9 +9,7 @@ from ._base_network import _baseNetwork
 
 
 class TwoLayerNet(_baseNetwork):
-    """Weights: W1 (input_size, hidden_size), b1 (hidden_size,), W2 (hidden_size, num_classes)
-    and b2 (num_classes,).
-    """
+    """Weights: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,) for D inputs, H hidden units, C classes."""
 
     def __init__(self, input_size=28 * 28, num_classes=10, hidden_size=128):
         super().__init__(input_size, num_classes)
@@ -31,11 +29,11 @@ class TwoLayerNet(_baseNetwork):
         under the name of the weight and in its shape. In any other mode, change neither weights nor
         gradients.
 
-        Hint: the way back starts as in softmax regression, at the scores. It goes on to the hidden
-        units, and to the input of the sigmoid. At each, ask how a small change there changes the
-        loss. A bias is added to every image of the batch, so every image contributes to its
-        gradient. If a gradient has the wrong shape, check the order of its two factors and which
-        of them is transposed.
+        Hint: the backward pass starts as in softmax regression, at the input of the softmax. It
+        continues to the hidden units, then to the input of the sigmoid. At each, ask how a small
+        change there changes the loss. A bias is added for every image of the batch, so every image
+        contributes to its gradient. If a gradient has the wrong shape, check the order of its two
+        factors and which of them is transposed.
         """
         # BEGIN SOLUTION
         z = X @ self.weights["W1"] + self.weights["b1"]

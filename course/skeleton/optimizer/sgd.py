@@ -7,7 +7,7 @@ from ._base_optimizer import _BaseOptimizer
 
 
 class SGD(_BaseOptimizer):
-    """Steps down the gradient, of `learning_rate` times its size."""
+    """Plain stochastic gradient descent with L2 regularization."""
 
     def update(self, model):
         """Regularize the gradients, then update every weight and bias (handout 3 b).
@@ -15,8 +15,8 @@ class SGD(_BaseOptimizer):
         Subtract the learning rate times the gradient from each. Plain SGD keeps nothing from one
         update to the next.
 
-        Hint: the gradient points uphill. The regularization is a method of this class. In the end,
-        the new arrays must be entries of `model.weights`, not only local variables.
+        Hint: the gradient points uphill. This class inherits the method that regularizes. Store the
+        new arrays in `model.weights`; a local variable alone changes nothing.
         """
         # BEGIN SOLUTION
         self.apply_regularization(model)
