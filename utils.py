@@ -18,8 +18,8 @@ TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
-# A notebook sets MPLBACKEND for all programs that it starts. Matplotlib could not be imported if
-# the module named there is missing.
+# A notebook sets MPLBACKEND for all programs that it starts. If the module named there is missing,
+# Matplotlib cannot be imported.
 _, _, backend = os.environ.get("MPLBACKEND", "").partition("module://")
 if backend and not importlib.util.find_spec(backend.split(".")[0]):
     del os.environ["MPLBACKEND"]
@@ -34,7 +34,7 @@ def load_csv(
     """Load images and labels from a CSV file.
 
     Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped. If
-    the file is malformed, a ValueError says where; rows are counted from 0, without the header.
+    the file is malformed, a ValueError says where; the header does not count as a row.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
             f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
             "(on Windows: data\\get_data.bat)"
         ) from None
-    for cells in (header, row):  # or an index, as pandas writes it, is taken for labels
+    for cells in (header, row):  # else an index from pandas is taken for labels
         if len(cells) != COLUMNS and any(cells):
             raise ValueError(f"{path}: found {len(cells)} columns; expected 785: label, pixels")
     has_header = header[0][:1].isalpha()
@@ -173,7 +173,7 @@ def train(
     optimizer,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Train a model for one epoch, an update per batch, and return its loss and accuracy.
+    """Train a model for one epoch, one update per batch; return its loss and accuracy.
 
     Both are averaged over the images, each batch measured before its update: cross-entropy in nats,
     accuracy in [0, 1]. On a terminal, `debug` shows the progress.
@@ -265,7 +265,7 @@ def _draw(
     axes = figure.add_subplot()
     for number, (label, values) in enumerate(curves.items()):
         marker = "o" if len(values) <= 30 else ""
-        # Styles alternate, so that both of two coinciding curves show; the colors come in tens.
+        # Styles alternate, so that curves that coincide both show; colors repeat after ten.
         style = STYLES[(number + number // 10) % len(STYLES)]
         epochs = range(1, 1 + len(values))
         axes.plot(epochs, values, linestyle=style, marker=marker, markersize=4, label=label)

@@ -44,7 +44,7 @@ Dataset = tuple[np.ndarray, np.ndarray]
 def get_data(folder: Path) -> None:
     """Make the CSV files that `folder` lacks, from the first source that has all of them.
 
-    Raises an OSError if there is no such source, or a file that is not the right one cannot be kept.
+    Raises an OSError if there is no such source, or if a wrong file cannot be renamed.
     """
     missing = []
     for name in (TRAIN, TEST):
@@ -88,7 +88,7 @@ def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
 
 
 def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
-    """Return a CSV file, a line `label,pixel,...,pixel` per image, and verify its SHA-256."""
+    """Return the bytes of a CSV, a line `label,pixel,...,pixel` per image; verify its SHA-256."""
     decimals = [str(value).encode() for value in range(256)]
     lines = []
     for label, image in zip(labels, images):
@@ -98,13 +98,13 @@ def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
 
 
 def verified(name: str, content: bytes) -> bytes:
-    """Return the content, or raise a ValueError if its SHA-256 is not the one of that name."""
+    """Return the content, or raise a ValueError if its SHA-256 is not the expected one."""
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise ValueError(f"{name} has an unexpected SHA-256")
     return content
 
 
-# The sources. Each yields the images of the files it is asked for, and may raise any exception.
+# The sources. Each yields labels and images of the files asked for, and may raise any exception.
 
 
 def from_mirror(url: str, names: list[str], scratch: Path) -> Iterator[Dataset]:
@@ -165,7 +165,7 @@ SOURCES = (
 
 
 def main() -> None:
-    """Make the files beside this program, or exit with a message of one line."""
+    """Make the files beside this program, or exit with a one-line message."""
     try:
         get_data(Path(__file__).parent)
     except KeyboardInterrupt:

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 class _baseNetwork:
-    """What every network has: weights, their gradients, and the functions to compute with.
+    """What every network has: weights, their gradients, and the functions that `forward` needs.
 
-    `weights` holds the trainable parameters by name, matrices `W1`, ... and biases `b1`, ...;
-    `gradients` those of the mean loss of the last training batch, zero at first. `dtype` is the
-    type of both and of the arithmetic, float64 or float32.
+    `weights` holds the trainable parameters by name, matrices `W1`, ... and biases `b1`, ....
+    `gradients` holds the gradient of the last training batch's mean loss for each, zero at first.
+    `dtype` is the type of both and of the arithmetic, float64 or float32.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class _baseNetwork:
         self.gradients: dict[str, NDArray] = {}
 
     def _add_weights(self, **shapes: tuple[int, ...]) -> None:
-        """Add matrices with their initial values, 0.001 * standard normal, and biases, zero."""
+        """Add matrices of 0.001 * standard normal values, and biases of zeros."""
         for name, shape in shapes.items():
             values = np.zeros(shape)
             if len(shape) == 2:
-                # The course starts each matrix from the same seed, and its numbers depend on that.
+                # The course seeds each matrix alike, and the values that it expects depend on that.
                 values = 0.001 * np.random.RandomState(1024).randn(*shape)
             self.weights[name] = values.astype(self.dtype)
             self.gradients[name] = np.zeros_like(self.weights[name])
@@ -96,8 +96,8 @@ class _baseNetwork:
     def _cross_entropy_gradient(self, p: NDArray, y: ArrayLike) -> NDArray:
         """Return the gradient of the mean cross-entropy with respect to the logits z, (N, C).
 
-        With p = softmax(z), the chain rule through dL/dp_y = -1 / (N p_y) and
-        dp_y/dz_j = p_y (delta_yj - p_j) leaves dL/dz = (p - onehot(y)) / N.
+        With p = softmax(z), the chain rule with dL/dp_y = -1 / (N p_y) and
+        dp_y/dz_j = p_y (delta_yj - p_j) gives dL/dz = (p - onehot(y)) / N.
         """
         gradient = p.copy()
         gradient[np.arange(len(p)), y] -= 1
@@ -106,7 +106,7 @@ class _baseNetwork:
     def compute_accuracy(self, x_pred: ArrayLike, y: ArrayLike) -> float:
         """Return the fraction of rows of x_pred (N, C) whose largest entry is in column y.
 
-        Of equal entries the first counts. Raises ValueError if the labels do not fit.
+        Of equal entries, the first counts. Raises ValueError if the labels do not fit.
         """
         x_pred, y = self._check_labels(x_pred, y)
         return float(np.count_nonzero(x_pred.argmax(axis=1) == y) / len(y))

@@ -6,7 +6,7 @@ An optimizer does not know how gradients are computed: a model is any object wit
 
 
 class _BaseOptimizer:
-    """A step size eta and the coefficient lambda of the L2 term; subclasses define `update`."""
+    """The learning rate eta, and `reg`, the lambda of the L2 term; subclasses define `update`."""
 
     def __init__(self, learning_rate: float = 1e-4, reg: float = 1e-3):
         # As Python floats: a numpy.float64 would turn float32 weights into float64.

@@ -1,6 +1,6 @@
 """Run the experiments that have no result yet, and write the report: `python -m report`.
 
-Where all results are there, as in a fresh clone, nothing is trained, and it takes seconds.
+If all results are there, as in a fresh clone, nothing is trained, and it takes seconds.
 """
 
 import argparse
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        print("python -m report: interrupted; what is done is kept", file=sys.stderr)
+        print("python -m report: interrupted; finished runs are kept", file=sys.stderr)
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""What is read out of a trained model, and what theory says of one that starts near zero."""
+"""Measurements of a trained model, and what theory predicts for one that starts near zero."""
 
 import base64
 import copy
@@ -11,7 +11,7 @@ from models import TwoLayerNet
 
 
 def weight_norm(model: TwoLayerNet) -> float:
-    """Return the root of the sum of the squares of all weights, biases left out."""
+    """Return the Euclidean norm of all weights without the biases."""
     return sum(float((W**2).sum()) for W in model.weights.values() if W.ndim == 2) ** 0.5
 
 
@@ -24,8 +24,8 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
 def measure(model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.ndarray) -> dict:
     """Return the fraction of training images for which a model predicts the given label.
 
-    Where labels are wrong, also that of the rightly and of the wrongly labelled images, and for how
-    many of the latter it predicts the true digit.
+    If some labels are wrong, also this fraction of the rightly and of the wrongly labelled images,
+    and the fraction of the latter for which it predicts the true digit.
     """
     wrong = given != true
     measured = {"fitted": accuracy(model, images, given)}
@@ -39,7 +39,7 @@ def measure(model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.
 
 
 def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
-    """Return the class probabilities (N, 10) that a model's forward pass gives images as bytes."""
+    """Return a model's class probabilities (N, 10) for images (N, 784) as bytes."""
     seen, spy = [], copy.copy(model)
     spy.compute_accuracy = lambda p, y: seen.append(p) or 0.0  # forward itself does not return p
     accuracy(spy, images, np.zeros(len(images), int))

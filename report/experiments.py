@@ -1,7 +1,7 @@
 """The experiments: their settings, how they run, where results are kept, and their summary.
 
-An experiment is a list of settings, and each setting is run with every seed of SEEDS. A result is
-one line of results.jsonl, so a run that is done is never repeated.
+An experiment is a list of settings, and each setting is run with several seeds. The result of a run
+is a line of results.jsonl; a run that has its line is not repeated.
 """
 
 import functools
@@ -20,22 +20,22 @@ from models import TwoLayerNet
 from report import analysis
 
 SEEDS = (1, 2, 3)  # of the order of the images; the initial weights are always the same
-FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice used them
+FRESH_SEEDS = (4, 5, 6, 7, 8)  # of "fresh seeds": no choice was based on them
 MEASURED = ("fitted", "fitted_right", "fitted_wrong", "true_for_wrong")  # of analysis.measure
 VARIED = ("hidden_size", "batch_size", "learning_rate", "reg", "epochs")
-TRAINED = (*VARIED, "dtype", "seed")  # what a setting says of the config of its run
+TRAINED = (*VARIED, "dtype", "seed")  # what the config of a run takes from its setting
 FOLDER = Path(__file__).parent
 
 # What is run
 
 
 def vary(base: dict, **values: Iterable) -> list[dict]:
-    """Return a setting for each value of an entry, or each combination of the values of several."""
+    """Return the base with each combination of the values put in."""
     return [dict(base, **dict(zip(values, each))) for each in itertools.product(*values.values())]
 
 
 GIVEN = main.read_config(FOLDER.parent / "configs" / "config_exp.yaml")
-# What a run does, and the key by which results.jsonl keeps its result.
+# The settings of a run; as JSON, the key of its result in results.jsonl.
 BASE = {name: getattr(GIVEN, name) for name in TRAINED} | {
     "images": 48_000,  # the first ones of the training set
     "inputs": "images",  # or "shuffled pixels", "random pixels", "Gaussian noise"
@@ -52,7 +52,7 @@ DEFAULT = dict(UNTESTED, tested=True)
 FAST = dict(BASE, dtype="float32", reg=5e-5)
 SHORT = dict(FAST, batch_size=16, learning_rate=0.2, hidden_size=400, epochs=20)
 LONG = dict(FAST, batch_size=32, learning_rate=0.4, hidden_size=400, epochs=50)
-CHOSEN = dict(LONG, tested=True, examined=True, measured=True)  # report.typ: it is the best
+CHOSEN = dict(LONG, tested=True, examined=True, measured=True)  # the best: a claim in report.typ
 
 # Zhang et al. (2017): few images, so that random labels can be learned, and no regularization.
 MEMORY = dict(LONG, batch_size=8, learning_rate=0.3, reg=0.0, epochs=170, images=5_000, tested=True)
@@ -89,7 +89,7 @@ EXPERIMENTS = {
     ],
     "fresh seeds": [BASE, LONG, *vary(LONG, reg=(2e-5, 0.0)), dict(LONG, hidden_size=128)],
     "gap": vary(LONG, reg=(2e-5, 5e-5, 8e-5, 1e-3)),
-    # As many updates on fewer images.
+    # Fewer images, but as many updates.
     "images": [dict(LONG, images=48_000 // n, epochs=50 * n) for n in (4, 2, 1)],
     "labels": [
         dict(setting, measured=True) if setting["corrupted"] == 0.4 else setting
@@ -100,7 +100,7 @@ EXPERIMENTS = {
 
 
 def runs(name: str) -> list[list[dict]]:
-    """Return the settings of an experiment, each as its runs, one per seed."""
+    """Return the runs of each setting of an experiment, one per seed."""
     seeds = FRESH_SEEDS if name == "fresh seeds" else SEEDS
     return [vary(setting, seed=seeds) for setting in EXPERIMENTS[name]]
 
@@ -174,7 +174,7 @@ GROWTH = "growth from the initial weights"  # the key of a result that is not a 
 
 
 def read_results(path: Path) -> dict[str, dict]:
-    """Return the results by key; name the line that is cut, repeats a run or is inconsistent."""
+    """Return the results by key; a ValueError names a cut, repeated or inconsistent line."""
     results = {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
@@ -226,7 +226,7 @@ def run_missing(path: Path, wanted: list[dict]) -> None:
         first = [{"run": GROWTH, **analysis.predict_norms(config(slow), *data.train)}]
     # The longest first, so that no core waits for a long last run.
     missing.sort(key=lambda run: -run["images"] * run["epochs"] * run["hidden_size"])
-    ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent answers it
+    ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent handles it
     with (
         path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once
         multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool,
@@ -257,7 +257,7 @@ def sample(values: Iterable[float]) -> dict:
 
 
 def summarize(seeds: list[dict]) -> dict:
-    """Return what the report says of a setting, from the result of each seed.
+    """Summarize a setting for the report, from the results of its seeds.
 
     Accuracies are those of the epoch with the best validation accuracy; "fit" is the first epoch
     with more than 99 % in training, and is left out if a seed has none.

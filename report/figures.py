@@ -60,7 +60,7 @@ def looks(settings: list[dict]) -> list[tuple[str, str]]:
 
 
 def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", legend="inside") -> None:
-    """Draw histories of named settings: the mean of the seeds, and a band where there is room."""
+    """Draw histories of named settings: the mean over seeds, and their range where there is room."""
     label, *histories = KINDS[kind]
     for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
         for history, dash in zip(histories, ("-", "--")):
@@ -79,7 +79,7 @@ def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", legend="in
     axes.margins(x=0.03)
     if limits:
         axes.set_ylim(limits)
-    if kind == "loss":  # its panel stands beside one of the same lines, which has the legend
+    if kind == "loss":  # the panel beside it has the same lines, and the legend
         logarithmic(axes, "y", (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2))
     elif legend == "beside":
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -106,12 +106,12 @@ def points(axes: Axes, x: list, settings: list[dict], name: str, look: tuple, la
 
 
 def named(settings: list[dict], pattern: str) -> dict[str, dict]:
-    """Return settings by a name that they give."""
+    """Return settings by name; the pattern makes a name from a setting."""
     return {pattern.format(**setting).replace("e-0", "e-"): setting for setting in settings}
 
 
 def panels(outcomes: dict[str, list[dict]]) -> dict[str, tuple]:
-    """Return the figures that are only curves: inches of a panel, and for each the arguments."""
+    """Return the figures of curves alone: the inches of a panel, then the arguments of each."""
     rates = named(outcomes["learning rate"], "η = {learning_rate:g}")
     decays = named(outcomes["regularization"] + outcomes["no decay"], "λ = {reg:g}")
     (chosen,) = outcomes["chosen"]
@@ -239,7 +239,7 @@ def memory(outcomes: dict[str, list[dict]]) -> Figure:
 
 
 def mistakes(outcomes: dict[str, list[dict]]) -> Figure:
-    """Draw the most confident errors of the chosen network, ink on paper."""
+    """Draw the most confident errors of the chosen network."""
     figure = Figure(figsize=(4.6, 3.1))
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.94, wspace=0.12, hspace=0.3)
     found = outcomes["chosen"][0]["runs"][0]["mistakes"]
