@@ -48,7 +48,7 @@ class _baseNetwork:
 
     @staticmethod
     def _check_labels(x_pred: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Return both as arrays; raise a ValueError unless y holds a label per row of x_pred."""
+        """Return both as arrays; raise a ValueError unless y holds a valid label for each row."""
         x_pred, y = np.asarray(x_pred), np.asarray(y)
         if y.shape != x_pred.shape[:1] or y.dtype.kind not in "iu":
             raise ValueError(
