@@ -340,7 +340,9 @@ class TestGrader(InFolder):
         for mistake in MISTAKES:
             if mistake.name in ("the caller's lists reordered", "softmax over the wrong axis"):
                 mistake.apply(self.submission)
-        score, outputs = self.grade("1.1 b", "2.1 b", "2.2 a TwoLayerNet, gradients of the out")
+        self.change("models/_base_network.py", "_baseNetwork.ReLU = lambda *_: [0 for _ in iter(int, 1)]\n")
+        checks = "1.1 b", "2.1 b", "2.2 a TwoLayerNet, gradients of the out"
+        score, outputs = self.grade(*checks, seconds=1)
         self.assertEqual(score, 4 + 2 + 2)
         self.assertIn("shuffled in place", outputs["generate_batched_data, the caller's lists"])
         self.assertIn("(axis 0)", outputs["softmax"])
@@ -369,14 +371,15 @@ class TestGrader(InFolder):
         self.assertEqual({*outputs.values()}, {""})
 
     def test_time_for_all_checks(self):
-        self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
         grader = self.grader("2.1")
-        grader.rubric.seconds = 1
-        results = grader.grade(self.submission)
-        first, *others = (test["output"] for test in results["tests"])
-        self.assertEqual(first, "stopped: the checks have taken all the time")
-        self.assertEqual({*others}, {""})
-        self.assertRegex(results["output"], "^The checks took all the time; the last ones were not")
+        grader.rubric.seconds = 0
+        output = grader.grade(self.submission)["output"]
+        self.assertEqual(output, "The checks took all the time; the last ones were not run.")
+        self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
+        files = read_submission(self.submission)
+        run = processes.Run(files, self.place, (None, None), deadline=0)
+        found, _ = run(grader.rubric.checks)
+        self.assertEqual(found, [["stopped: the checks have taken all the time"]])
 
     def test_class(self):
         for number in (1, 2):
