@@ -44,7 +44,7 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str, np.ndarray]:
-    """Return weights of ordinary size, which a network of sizes D, C and perhaps H gets, too."""
+    """Give a network of sizes D, C and perhaps H weights of ordinary size; return copies."""
     weights = {}
     for name, shape in oracle.shapes(*sizes).items():
         weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
@@ -53,13 +53,12 @@ def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str
 
 
 def mistakes_in_a_mean(right, N: int, C: int) -> dict:
-    """Return what wrong divisors, or a wrong sign, make of a mean over N images."""
+    """Return the values that wrong divisors give in place of the right mean over N images."""
     return {
         "it is not divided by the number of images": N * right,
         "it is divided by the number of images twice, for example by a mean": right / N,
         "it is divided by the number of classes, not of images": right * N / C,
         "it is divided by N * C, not by the number of images N": right / C,
-        "the sign of the loss is flipped": -right,
     }
 
 
@@ -74,10 +73,10 @@ class ComparisonTest(unittest.TestCase):
             return super().run(result)
 
     def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
-        """Fail unless `found` is `expected`: a text, a number or an array of the same shape.
+        """Fail unless `found` equals `expected`, which is a text, a number or an array.
 
-        The message begins with `what`, and names those of `mistakes` whose value is `found`. Each
-        number may deviate by `tolerance`, relative and absolute.
+        Numbers may deviate by `tolerance`, relative and absolute. The message begins with `what`,
+        and names each of `mistakes`, a dictionary of names and values, whose value is `found`.
         """
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
@@ -89,21 +88,20 @@ class ComparisonTest(unittest.TestCase):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
         if same(found, expected, tolerance):
             return
-        names = [name for name, value in (mistakes or {}).items() if same(found, value, tolerance)]
+        near = min(tolerance, 1e-5)
+        names = [text for text, value in (mistakes or {}).items() if same(found, value, near, True)]
         words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
         words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
 
     def unpack(self, function: str, returned, *names: str):
-        """Return what a function returned, or fail unless it is one value for each name."""
-        if not isinstance(returned, (tuple, list, np.ndarray)) or len(returned) != len(names):
-            kind = "None" if returned is None else f"a {type(returned).__name__}"
-            if isinstance(returned, (tuple, list)):
-                kind += f" of {len(returned)}"
-            self.fail(
-                f"{function} returns {kind}; expected {len(names)} values: {', '.join(names)}"
-            )
-        return returned
+        """Return what a function returned; fail unless it is as many values as names."""
+        if isinstance(returned, (tuple, list, np.ndarray)) and len(returned) == len(names):
+            return returned
+        kind = "None" if returned is None else f"a {type(returned).__name__}"
+        size = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
+        expected = f"{len(names)} values: {', '.join(names)}"
+        self.fail(f"{function} returns {kind}{size}; expected {expected}")
 
     def call(self, owner, function: str, *arguments):
         """Call a function with copies of these arguments; fail if it changes one."""
@@ -120,29 +118,31 @@ class ComparisonTest(unittest.TestCase):
         return dictionary[key]
 
 
-def same(found, expected, tolerance: float) -> bool:
-    """Tell whether two values have the same shape and nearly the same numbers."""
+def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
+    """Return whether two values agree; if `scaled`, the tolerance shrinks with the expected one."""
     if isinstance(found, str) or isinstance(expected, str):
         return isinstance(found, str) and found == expected
+    size = min(1, np.max(np.abs(expected), initial=0)) if scaled else 1
     return np.shape(found) == np.shape(expected) and np.allclose(
-        found, expected, rtol=tolerance, atol=tolerance, equal_nan=True
+        found, expected, rtol=tolerance, atol=tolerance * size, equal_nan=True
     )
 
 
 def how_it_differs(found, expected, tolerance: float) -> str:
-    """Tell a multiple of the right value, or its rows in another order, or a wrong shape."""
+    """Return words for a wrong shape, a multiple of the right value, or its rows reordered."""
     if isinstance(expected, str):
         return ""
     if found.shape != expected.shape:
         return "of the wrong shape"
     factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
-    if abs(factor) > 1e-4 and same(found, np.multiply(factor, expected), tolerance):
+    if same(found, np.multiply(factor, expected), tolerance, scaled=True):
         if abs(factor + 1) < 1e-6:
             return "the right value with the wrong sign"
         for text, number in (("{:.0f} times", factor), ("1/{:.0f} of", 1 / factor)):
-            if 1.5 < number < 1e4 and abs(number - round(number)) < 1e-4 * number:
+            # A multiple of a single number, such as an accuracy or a count, says nothing.
+            if found.ndim and 1.5 < number < 1e4 and abs(number - round(number)) < 1e-4 * number:
                 return f"{text.format(number)} the right value"
-    if np.ndim(found) and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
+    if found.ndim and same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance):
         return "the right values in another order"
     return ""
 
@@ -152,7 +152,8 @@ def difference(found, expected, tolerance: float) -> str:
     found, expected = np.asarray(found), np.asarray(expected)
     place = deviation = ""
     if found.shape != expected.shape and max(found.size, expected.size) > 8:
-        return f"found an array of shape {found.shape}, expected {expected.shape or 'a number'}"
+        shapes = found.shape or "of a number", expected.shape or "a number"
+        return "found the shape {}, expected {}".format(*shapes)
     if found.size > 8:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
         index = tuple(np.argwhere(~close)[0].tolist())

@@ -1,6 +1,6 @@
-"""What must run in the process of the solution: to replace functions, to watch output and files.
+"""Helpers that replace functions of a solution, or watch what it prints and saves.
 
-Nothing here imports the tests, so that a grader can run it elsewhere.
+They run in the solution's process, which in a grader is not that of the tests.
 """
 
 import contextlib
@@ -44,10 +44,10 @@ def call(function, arguments) -> tuple:
 
 
 def isolate(network, code: str) -> None:
-    """Let a function of a network that is wrong, or changes its arguments, fail its own test only.
+    """Replace wrong functions of a network, so that their mistakes fail only their own tests.
 
-    The functions in the code get copies of their arguments. One whose results are wrong is
-    replaced. A submission does not have the code before this call.
+    `code` defines the right versions, as text: a submission cannot import them. A function that is
+    right is kept, but gets copies of its arguments.
     """
 
     def copying(function):
@@ -79,10 +79,10 @@ def printed(function, *arguments) -> str:
 
 
 def drawn(function, *arguments) -> tuple[list, int]:
-    """Call a function; return what each picture that it saves shows, and the number of files.
+    """Call a function; return the pictures that it saves, and the number of different files.
 
-    A picture is a list of its axes, each a pair: title and label, and a list of curves (name in
-    the legend, values). Different pictures count as files, anywhere in the working directory.
+    A picture is a list of axes; each is a title and a list of curves, as `_content` returns them.
+    Files count wherever they are in the working directory.
     """
     from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase
@@ -114,9 +114,9 @@ def drawn(function, *arguments) -> tuple[list, int]:
 
 
 def _content(axes) -> tuple[str, list]:
-    """Return the title and label of axes, and their curves: lines and points."""
+    """Return title and label of axes, as one text, and their curves: names and values."""
     legends = [each for each in (axes.get_legend(), *axes.figure.legends) if each]
-    # `plt.legend([...])` names curves without telling them; they look like the named handles.
+    # `plt.legend([...])` does not label the curves; each looks like its handle in the legend.
     named = [
         (_look(handle), text.get_text())
         for legend in legends

@@ -42,7 +42,7 @@ CODE = "\n".join(map(inspect.getsource, _FUNCTIONS))  # for `inside.isolate`
 
 
 def shapes(D: int, C: int, H: int | None = None) -> dict[str, tuple]:
-    """Return the shapes of the weights of TwoLayerNet, without H of SoftmaxRegression."""
+    """Return the shapes of the weights: of SoftmaxRegression, or of TwoLayerNet if H is given."""
     return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)} if H else {"W1": (D, C)}
 
 
@@ -64,8 +64,8 @@ def loss_and_accuracy(weights: dict, X, y) -> tuple[float, float]:
 def gradients(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.ndarray]:
     """Return the gradients of the mean loss.
 
-    A mistake is put in as its own `d_logits` (N, C), the gradient of the loss with respect to the
-    logits, or `slope`, the derivative of the activation at each pre-activation.
+    A mistake may replace `d_logits` (N, C), the gradient of the loss with respect to the logits, or
+    `slope`, the derivative of the activation at each pre-activation.
     """
     preactivation, hidden, p = forward(weights, X)
     if d_logits is None:
@@ -83,5 +83,5 @@ def gradients(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.nd
 
 
 def step(name: str, weight, gradient, rate: float, reg: float) -> np.ndarray:
-    """Return the change of one weight by SGD: -rate * (gradient + reg * weight, but no bias)."""
+    """Return what an update by SGD adds to a weight; only matrices are regularized."""
     return -rate * (gradient + reg * weight * name.startswith("W"))

@@ -37,10 +37,8 @@ class TestLoading(InFolder, ComparisonTest):
                 len(found),
                 right,
                 {
-                    "training and validation are swapped": self.count - right,
+                    f"it is {100 - percent} %, the length of the other part": self.count - right,
                     "it contains all images; compute the cut from their number": self.count,
-                    "one image is missing": right - 1,
-                    "it contains one image too many": right + 1,
                     "it is 5/6, as in a split into 50,000 and 10,000": self.count * 5 // 6,
                 },
             )
@@ -78,13 +76,12 @@ class TestLoading(InFolder, ComparisonTest):
 
     def test_types(self):
         for name, found in zip(PARTS, self.load()):
-            kinds = ", ".join(sorted({type(each).__name__ for each in found}))
+            what, right = ("images", "list") if "data" in name else ("labels", "int")
             mistakes = {
-                "labels are left as floats": "float",
-                "labels are left as text": "str",
+                "images are NumPy's; convert them with tolist()": "ndarray",
                 "labels are NumPy's; convert them with tolist() or int()": "int64",
             }
-            what, right = ("images", "list") if "data" in name else ("labels", "int")
+            kinds = ", ".join(sorted({type(each).__name__ for each in found})) or f"no {what}"
             self.compare(f"the type of the {what} in {name}", kinds, right, mistakes)
 
 
@@ -109,11 +106,14 @@ class TestBatches(ComparisonTest):
     def order(self, *arguments) -> tuple[np.ndarray, np.ndarray]:
         """Return the order of the images and that of the labels."""
         data, labels = self.batches(self.batch_size, *arguments)
-        for name, batch in (("images", data[0]), ("labels", labels[0])):
+        for name, [batch, *_], shape in (("images", data, (784,)), ("labels", labels, ())):
             self.assertIsInstance(batch, np.ndarray, f"a batch of {name} is not a NumPy array")
+            what = f"the shape of a batch of {name}, with batch_size {self.batch_size}"
+            if batch.shape[1:] != shape:  # the number of images is another test's concern
+                self.compare(what, str(batch.shape), str((self.batch_size, *shape)))
         # Empty batches are another test's concern.
         images, order = (np.concatenate([b for b in each if len(b)]) for each in (data, labels))
-        self.compare("the shape of all batches", images.shape, self.images.shape)
+        self.compare("the number of images in all batches", len(images), self.count)
         self.compare("the first pixels of the images, sorted", sorted(images[:, 0]), self.label)
         rows = images[:, 0].astype(int)
         self.compare("the pixels of the images", images, self.images[rows])
@@ -129,19 +129,21 @@ class TestBatches(ComparisonTest):
             full, remainder = [size] * (count // size), count % size
             right = [*full, remainder] if remainder else full
             mistakes = {
-                "the last batch, which is smaller, is dropped": full,
-                "the last batch is padded; expected a smaller one": [*full, size],
-                "the remainder was merged into the last batch": [*full[:-1], size + remainder],
-                "there is an empty batch at the end": [*full, 0],
+                "the last batch, which is smaller, is dropped": f"{full}",
+                "the last batch is padded; expected a smaller one": f"{[*full, size]}",
+                "the remainder is merged into the last batch": f"{[*full[:-1], size + remainder]}",
+                "the smaller batch comes first": f"{[remainder, *full]}",
+                "there is an empty batch at the end": f"{[*right, 0]}",
             }
             for name, batches in zip(("images", "labels"), self.batches(*arguments)):
                 what = f"the sizes of the batches of {count} {name}, with batch_size {size}"
-                self.compare(what, [len(batch) for batch in batches], right, mistakes)
+                self.compare(what, str([len(batch) for batch in batches]), str(right), mistakes)
 
     def test_in_order(self):
         seed = self.seeds[0]
         mistakes = {"they are shuffled": shuffled(self.count, seed)}
         for what, arguments in (("by default", ()), ("with shuffle=False", (False, seed))):
+            inside.seed_random(seed)
             images, labels = self.order(*arguments)
             self.compare(f"the order of the images {what}", images, self.label, mistakes)
             self.compare(f"the order of the labels {what}", labels, self.label, mistakes)
@@ -157,7 +159,7 @@ class TestBatches(ComparisonTest):
             numpy = np.random.RandomState(seed).permutation(self.count)
             sample = random.Random(seed).sample(self.label, self.count)
             mistakes = {
-                "shuffle=True has no effect": self.label,
+                "they are not shuffled": self.label,
                 "it is NumPy's order; expected random.seed and random.shuffle": numpy,
                 "it is the order of random.sample; expected random.shuffle": sample,
                 "images and labels are shuffled one after the other, into different orders": second,
@@ -166,14 +168,13 @@ class TestBatches(ComparisonTest):
                 self.compare(f"the order of the {name} with seed={seed}", found, right, mistakes)
 
     def test_shuffled_without_a_seed(self):
-        """The order follows the state of `random`: the same after the same seed, else another."""
         orders = []
         for seed in (self.seeds[0], self.seeds[0], self.seeds[1]):
             inside.seed_random(seed)
             for _ in range(2):
                 images, labels = self.order(True)
                 mistakes = {"the images are shuffled, the labels are not": self.label}
-                self.compare("the labels of the shuffled images", labels, images, mistakes)
+                self.compare("the labels, in the images' order", labels, images, mistakes)
                 orders.append(images.tolist())
         first, second, third, fourth, other, another = orders
         self.assertNotIn(self.label, orders, "shuffle=True has no effect without a seed")

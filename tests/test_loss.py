@@ -26,29 +26,27 @@ class TestSoftmax(ComparisonTest):
         self.compare("softmax(scores)", found, oracle.softmax(scores), mistakes)
 
     def test_large_scores(self):
-        """One row is positive, one negative; the scores reach from about 1 to several thousand."""
         for gap in (0.5, 3, 12, 30, 60, 150, 600, 2000):
             size = gap * generator_for(f"scores of size {gap}").uniform(1, 1.2)
-            z = size * np.array([[1.0, 1.5, 2.0], [-1.0, -1.25, -2.1]])
-            e, shifted = np.exp(z), np.exp(z - z.max())
+            z = (size * np.array([[1.0, 1.5, 2.0], [-1.0, -1.25, -2.1]])).round(2)
+            exponentials = np.exp(z), np.exp(z - z.max())
+            plain, shifted = (e / e.sum(axis=1, keepdims=True) for e in exponentials)
             mistakes = {
-                "exp overflows, or is 0 in a whole row; subtract each row's maximum": e
-                / e.sum(axis=1, keepdims=True),
-                "the maximum of all rows is subtracted; subtract each row's own": shifted
-                / shifted.sum(axis=1, keepdims=True),
+                "exp overflows, or is 0 in a whole row; subtract each row's maximum": plain,
+                "the maximum of all rows is subtracted; subtract each row's own": shifted,
             }
             for limit in (20, 50, 100, 500, 700):
                 clipped = oracle.softmax(np.clip(z, -limit, limit))
                 mistakes[f"scores are clipped to {limit}; subtract each row's maximum"] = clipped
             found = _baseNetwork().softmax(z.copy())
-            self.compare(f"softmax of {z.round().tolist()}", found, oracle.softmax(z), mistakes)
+            self.compare(f"softmax of {z.tolist()}", found, oracle.softmax(z), mistakes)
 
 
 class TestCrossEntropy(ComparisonTest):
     def test_known_value(self):
         p = np.array([[0.2, 0.5, 0.3], [0.5, 0.1, 0.4], [0.3, 0.3, 0.4]])
         found = _baseNetwork().cross_entropy_loss(p, np.array([1, 2, 0]))
-        self.compare("cross_entropy_loss(x_pred, y)", found, 0.937803)
+        self.compare("cross_entropy_loss(x_pred, y)", found, 0.9378035723)
 
     def test_many_images(self):
         generator = generator_for("loss")
@@ -57,23 +55,21 @@ class TestCrossEntropy(ComparisonTest):
         p = 0.5 / classes + generator.dirichlet(np.ones(classes), size=count) / 2
         y = generator.integers(classes, size=count)
         right, columns = oracle.cross_entropy_loss(p, y), -np.log(p)[:, y]
+        twice = oracle.cross_entropy_loss(oracle.softmax(p), y)
         mistakes = mistakes_in_a_mean(right, count, classes) | {
-            "the sign of the loss is flipped, and it is not divided by N": -count * right,
+            "it has the wrong sign, and is not divided by N": -count * right,
             "the logarithm has base 2": right / math.log(2),
             "the logarithm has base 10": right / math.log(10),
             "the logarithm is missing": -p[range(count), y].mean(),
             "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns.mean(),
             "x_pred[:, y] takes N entries of each row, not one": columns.sum() / count,
             "all classes count, not only the right one": -np.log(p).sum() / count,
-            "softmax is applied to x_pred, which holds probabilities already": (
-                oracle.cross_entropy_loss(oracle.softmax(p), y)
-            ),
+            "softmax is applied to x_pred, which holds probabilities already": twice,
         }
         found = self.call(_baseNetwork(), "cross_entropy_loss", p, y)
         self.compare("cross_entropy_loss(x_pred, y)", found, right, mistakes)
 
     def test_small_probabilities(self):
-        """They must not be clipped, but a constant of up to 1e-8 may be added, to avoid log(0)."""
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
@@ -83,6 +79,7 @@ class TestCrossEntropy(ComparisonTest):
                 _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
                 -math.log(p),
                 {f"it is clipped at {limit:g}": -math.log(limit) for limit in limits},
+                # To avoid log(0), a constant of up to 1e-8 may be added.
                 tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
             )
 
@@ -95,8 +92,9 @@ class TestAccuracy(ComparisonTest):
         y = p.argmax(axis=1)
         y[:2] = (y[:2] + 1) % classes  # two of them are wrong
         right = (count - 2) / count
-        mistakes = mistakes_in_a_mean(right, count, classes) | {
+        mistakes = {
             "it is in percent; expected a fraction in [0, 1]": 100 * right,
+            "it is not divided by the number of images": count * right,
             "it is the fraction of wrong images": 1 - right,
         }
         found = self.call(_baseNetwork(), "compute_accuracy", p, y)

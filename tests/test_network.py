@@ -6,27 +6,19 @@ The right values, and those that a typical mistake gives, come from the oracle.
 import numpy as np
 
 from models import SoftmaxRegression, TwoLayerNet
-from tests import inside, oracle
-from tests.checks import (
-    ComparisonTest,
-    draw_sizes,
-    draw_weights,
-    generator_for,
-    mistakes_in_a_mean,
-    mnist_batch,
-)
+from tests import checks, inside, oracle
 
 
 class NetworkTests:
-    """What is asked of either network, with weights of ordinary size on a batch of its own."""
+    """Tests of either network, on a random batch and with weights of ordinary size."""
 
     def setUp(self):
-        generator = generator_for(self.name)
-        D, H, self.N, C, M = draw_sizes(generator, 5)
+        generator = checks.generator_for(self.name)
+        D, H, self.N, C, M = checks.draw_sizes(generator, 5)
         self.sizes = [D, C, H] if self.name == "TwoLayerNet" else [D, C]
         self.model = self.Model(*self.sizes)
         inside.isolate(self.model, oracle.CODE)
-        self.weights = draw_weights(generator, self.model, *self.sizes)
+        self.weights = checks.draw_weights(generator, self.model, *self.sizes)
         # No label of the batch before is the last class.
         self.before = generator.random((M, D)), generator.integers(C - 1, size=M)
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
@@ -51,9 +43,6 @@ class NetworkTests:
     def loss(self, p) -> float:
         return oracle.cross_entropy_loss(p, self.y)
 
-    def entry_of_gradients(self, name: str):
-        return self.entry(self.model.gradients, "gradients", name)
-
     def mark_gradients(self) -> dict:
         """Set all gradients to 7, which a forward pass must replace or leave alone."""
         marks = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
@@ -64,7 +53,8 @@ class NetworkTests:
     def compare_loss(self, mistakes: dict) -> None:
         right = self.loss(self.p)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
-        mistakes |= mistakes_in_a_mean(right, *self.one_hot.shape) | {
+        mistakes |= checks.mistakes_in_a_mean(right, *self.one_hot.shape) | {
+            "it is the accuracy": oracle.compute_accuracy(self.p, self.y),
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
             "softmax is applied twice": self.loss(oracle.softmax(self.p)),
@@ -79,56 +69,62 @@ class NetworkTests:
         self.model.forward(*self.before)
         unset = self.mark_gradients()[name]
         self.forward()
-        right, N = self.gradient(name), self.N
-        mistakes |= {
-            "the one-hot labels are not subtracted from p": {"d_logits": self.p / N},
-            "it is the derivative with respect to p; that of softmax is missing": {
-                "d_logits": -self.one_hot / self.p / N
-            },
-            "softmax is applied twice": {
-                "d_logits": (oracle.softmax(self.p) - self.one_hot) / N,
-            },
+        p, one_hot, right = self.p, self.one_hot, self.gradient(name)
+        d_logits = {  # not divided by N
+            "is p - onehot the wrong way round?": one_hot - p,
+            "the one-hot labels are not subtracted from p": p,
+            "the one-hot labels are added to p": p + one_hot,
+            "p[:, y] is whole columns of p; use p[np.arange(N), y]": p - one_hot.any(axis=0),
+            "it is the derivative with respect to p; that of softmax is missing": -one_hot / p,
+            "softmax is applied twice": oracle.softmax(p) - one_hot,
         }
+        mistakes |= {text: {"d_logits": value / self.N} for text, value in d_logits.items()}
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
-        values |= mistakes_in_a_mean(right, *self.one_hot.shape) | {
-            "it is not stored": unset,
+        values |= checks.mistakes_in_a_mean(right, *self.one_hot.shape) | {
+            "it is not stored; 7 is what it was before": unset,
             "it is zero": 0 * right,
             "it is added to the gradient of the previous batch": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
-        found = self.entry_of_gradients(name)
+        found = self.entry(self.model.gradients, "gradients", name)
         self.compare(f"the gradient of {name}", found, right, values, tolerance=1e-5)
 
     def test_accuracy(self):
+        mistakes = {"it is the loss": self.loss(self.p)}
         right = oracle.compute_accuracy(self.p, self.y)
-        mistakes = {"it is in percent; expected a fraction in [0, 1]": 100 * right}
-        mistakes |= mistakes_in_a_mean(right, *self.one_hot.shape)
         self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
+    def compare_results(self, mode: str, found) -> None:
+        """Compare loss and accuracy in a mode, unless they are what mode 'valid' gives, too."""
+        valid, right = self.forward("valid"), oracle.loss_and_accuracy(self.weights, self.X, self.y)
+        if repr(found) != repr(valid):
+            self.compare(f"loss and accuracy in mode {mode!r}", found, right)
+            self.compare("loss and accuracy in mode 'valid'", valid, right)
+
     def test_mode_train(self):
-        """It returns what mode 'valid' returns, and changes only the entries of `gradients`."""
         gradients = self.model.gradients
         self.mark_gradients()
         returned = self.call(self.model, "forward", self.X, self.y)
         found = self.unpack("forward", returned, "loss", "accuracy")
-        self.compare("loss and accuracy in mode 'train'", found, self.forward("valid"))
         for name, weight in self.weights.items():
-            self.compare(f"{name} after forward", self.model.weights[name], weight)
-            now = self.entry_of_gradients(name)
+            self.compare(f"{name}, which forward must not change", self.model.weights[name], weight)
+            now = self.entry(self.model.gradients, "gradients", name)
             if not np.array_equal(gradients[name], now):
                 self.fail("forward replaces the dictionary `gradients`; set its entries instead")
+        self.compare_results("train", found)
 
     def test_other_modes_store_nothing(self):
         for mode in ("valid", "test"):
             marks = self.mark_gradients()
             found = self.forward(mode)
             for name, weight in self.weights.items():
-                what = f"{name} after forward in mode {mode!r}"
-                self.compare(what, self.model.weights[name], weight)
+                now = self.model.weights[name]
+                self.compare(f"{name} after forward in mode {mode!r}", now, weight)
                 mistakes = {f"gradients are stored in mode {mode!r}, too": self.gradient(name)}
-                now = self.entry_of_gradients(name)
-                self.compare(f"the gradient of {what}", now, marks[name], mistakes, tolerance=1e-5)
-            self.compare(f"loss and accuracy in mode {mode!r}", found, self.forward("valid"))
+                now = self.entry(self.model.gradients, "gradients", name)
+                what = f"the gradient of {name}, 7 before forward in mode {mode!r}"
+                self.compare(what, now, marks[name], mistakes, tolerance=1e-5)
+            self.compare_results(mode, found)
 
     def test_initial_weights(self):
         default = [784, 10, 128][: len(self.sizes)]
@@ -149,7 +145,7 @@ class NetworkTests:
                 self.compare(f"the initial gradient of {name}", found, np.zeros(shape))
 
     def test_on_mnist(self):
-        X, y = mnist_batch(64)
+        X, y = checks.mnist_batch(64)
         model = self.Model()
         inside.isolate(model, oracle.CODE)
         weights = {name: np.array(model.weights[name]) for name in self.weights}
@@ -158,14 +154,15 @@ class NetworkTests:
         self.compare("the loss of the first 64 images", loss, right)
         for name, right in oracle.gradients(weights, X, y).items():
             found = self.entry(model.gradients, "gradients", name)
-            self.compare(f"the shape of the gradient of {name}", np.shape(found), right.shape)
+            what = f"the shape of the gradient of {name}"
+            self.compare(what, str(np.shape(found)), str(right.shape))
             what = f"the summed deviation of the gradient of {name} from the exact one"
             # 5e-8 as in the course's own test; the rest is for float32 or a constant of 1e-8.
             tolerance = 5e-8 + 2e-8 * np.abs(right).sum()
             self.compare(what, np.abs(found - right).sum(), 0, tolerance=tolerance)
 
 
-class TestSoftmaxRegression(NetworkTests, ComparisonTest):
+class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
     name = "SoftmaxRegression"
     Model = SoftmaxRegression
 
@@ -175,17 +172,17 @@ class TestSoftmaxRegression(NetworkTests, ComparisonTest):
 
     def test_gradient_of_W1(self):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
-        both = "the ReLU before the softmax is missing"
+        missing = "the ReLU before the softmax is missing"
         mistakes = {
             "the derivative of ReLU is missing, or taken at p": {"slope": 1},
             "ReLU is used instead of its derivative": {"slope": oracle.ReLU(z)},
-            both: {"d_logits": d_logits, "slope": 1},
-            f"{both}, but not its derivative": {"d_logits": d_logits},
+            missing: {"d_logits": d_logits, "slope": 1},
+            f"{missing}, but not its derivative": {"d_logits": d_logits},
         }
         self.compare_gradient("W1", mistakes)
 
 
-class TestTwoLayerNet(NetworkTests, ComparisonTest):
+class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
     name = "TwoLayerNet"
     Model = TwoLayerNet
 
@@ -193,8 +190,9 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
         def loss_with(**weights) -> float:
             return self.loss(oracle.forward(self.weights | weights, self.X)[2])
 
-        def loss_of_hidden(hidden) -> float:
-            return self.loss(oracle.softmax(hidden @ self.weights["W2"] + self.weights["b2"]))
+        def loss_of_hidden(hidden, activation=np.asarray) -> float:
+            scores = hidden @ self.weights["W2"] + self.weights["b2"]
+            return self.loss(oracle.softmax(activation(scores)))
 
         shifted = self.weights["W1"] + self.weights["b1"]
         mistakes = {
@@ -204,6 +202,7 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
             "b1 is added to W1 instead of X W1": loss_with(W1=shifted, b1=0),
             "ReLU is used instead of the sigmoid": loss_of_hidden(oracle.ReLU(self.z)),
             "the sigmoid between the layers is missing": loss_of_hidden(self.z),
+            "expected no ReLU before the softmax": loss_of_hidden(self.hidden, oracle.ReLU),
         }
         self.compare_loss(mistakes)
 
@@ -211,6 +210,7 @@ class TestTwoLayerNet(NetworkTests, ComparisonTest):
         z, dev = self.z, oracle.sigmoid_dev
         slopes = {
             "the derivative of the sigmoid is missing": 1,
+            "the sigmoid is used instead of its derivative": self.hidden,
             "the derivative of the sigmoid is taken twice": dev(z) ** 2,
             "sigmoid_dev is given the hidden units; expected X W1 + b1": dev(self.hidden),
             "it is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z * (1 - z),

@@ -56,24 +56,23 @@ class TestOptimizer(ComparisonTest):
     def compare_updates(self, *names: str) -> None:
         """Compare weights after each of three updates by one optimizer."""
         optimizer, steps = SGD(self.rate, self.reg), {}
-        again = {"W": "the L2 term is added twice", "b": "biases are regularized, too"}
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name in names:
                 W, g = self.weights[name], self.gradients[name]
                 step = oracle.step(name, W, g, self.rate, self.reg)
                 found, right = self.entry(self.model.weights, "weights", name), W + step
-                last = steps.get(name, np.ones_like(W))
-                momentum = np.vdot(last, np.asarray(found) - right) / np.vdot(last, last) * last
+                last = steps.get(name, np.zeros_like(W))
+                factor = np.vdot(last, np.asarray(found) - right) / (np.vdot(last, last) or 1)
                 mistakes = {
                     "nothing is updated": W,
                     "it goes uphill: the step is added instead of subtracted": W - step,
                     "the learning rate is missing": W + step / self.rate,
                     "the learning rate is applied twice": W + step * self.rate,
                     "the weight is replaced by the step": step,
-                    "the previous step still counts; expected no momentum": right + momentum,
+                    "the previous step still counts; expected no momentum": right + factor * last,
                     "the L2 term is missing": W - self.rate * g,
-                    again[name[0]]: right - self.rate * self.reg * W,
+                    "the L2 term is added once too often": right - self.rate * self.reg * W,
                 }
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
@@ -135,7 +134,7 @@ class TestEpoch(ComparisonTest):
                     weights = weights | {name: weight + step}
             returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
             for name, weight in weights.items():
-                what = f"{name} after four batches (fix forward and update first)"
+                what = f"{name} after 4 batches (first fix forward, apply_regularization, update)"
                 self.compare(what, model.weights[name], weight, tolerance=1e-5)
             self.compare_averages("train", returned, results)
 
@@ -189,8 +188,8 @@ class TestCurves(InFolder, ComparisonTest):
                     self.check_text(name, label, training="train", validation="val(?!u)")
                     self.check_text(name, title, loss="loss", accuracy="accura")
         for name in self.histories:
-            what = f"no picture shows the {name} of all epochs; has each figure its own file?"
-            self.assertIn(name, found, what)
+            what = f"no picture shows the {name} of all 6 epochs"
+            self.assertIn(name, found, f"{what}; is each value drawn, and no file overwritten?")
         different = len({str(picture) for picture in pictures})
         if files < different:
             self.fail(f"found {files} different pictures in files, expected {different}")
@@ -227,6 +226,7 @@ class TestOutput(InFolder, ComparisonTest):
         for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
             self.check_output(name, Model)
             model, optimizer = Model(10), SGD()
+            inside.isolate(model, oracle.CODE)
             for mode in ("train", "valid"):
                 self.check_output(f"{name}.forward", model.forward, p, y, mode)
             self.check_output("apply_regularization", optimizer.apply_regularization, model)
