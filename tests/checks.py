@@ -100,8 +100,7 @@ class ComparisonTest(unittest.TestCase):
             return returned
         kind = "None" if returned is None else f"a {type(returned).__name__}"
         size = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
-        expected = f"{len(names)} values: {', '.join(names)}"
-        self.fail(f"{function} returns {kind}{size}; expected {expected}")
+        self.fail(f"{function} returns {kind}{size}; expected the values {', '.join(names)}")
 
     def call(self, owner, function: str, *arguments):
         """Call a function with copies of these arguments; fail if it changes one."""

@@ -73,12 +73,14 @@ class TestCrossEntropy(ComparisonTest):
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
-            limits = [limit for limit in 10.0 ** -np.arange(1, 8) if limit > p]
+            limits = 10.0 ** -np.arange(1, 8)
+            mistakes = {f"it is clipped at {limit:g}": -math.log(max(p, limit)) for limit in limits}
+            mistakes |= {f"{limit:g} is added to it": -math.log(p + limit) for limit in limits}
             self.compare(
                 f"cross_entropy_loss of a probability of {p:g}",
                 _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
                 -math.log(p),
-                {f"it is clipped at {limit:g}": -math.log(limit) for limit in limits},
+                mistakes,
                 # To avoid log(0), a constant of up to 1e-8 may be added.
                 tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
             )
