@@ -75,8 +75,8 @@ class ComparisonTest(unittest.TestCase):
     def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
         """Fail unless `found` equals `expected`, which is a text, a number or an array.
 
-        Numbers may deviate by `tolerance`, relative and absolute. The message begins with `what`,
-        and names each of `mistakes`, a dictionary of names and values, whose value is `found`.
+        Numbers may deviate by `tolerance`, relative and absolute. The message begins with `what`
+        and names each mistake that gives the value found; `mistakes` maps names to such values.
         """
         if found is None:
             self.fail(f"{what}: found None; is a `return` missing?")
@@ -88,7 +88,7 @@ class ComparisonTest(unittest.TestCase):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
         if same(found, expected, tolerance):
             return
-        near = min(tolerance, 1e-5)
+        near = min(tolerance, 1e-5)  # a name must fit even where the test allows much
         names = [text for text, value in (mistakes or {}).items() if same(found, value, near, True)]
         words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
         words = "; ".join(filter(None, words)) or "wrong"

@@ -78,8 +78,8 @@ class TestLoading(InFolder, ComparisonTest):
         for name, found in zip(PARTS, self.load()):
             what, right = ("images", "list") if "data" in name else ("labels", "int")
             mistakes = {
-                "images are NumPy's; convert them with tolist()": "ndarray",
-                "labels are NumPy's; convert them with tolist() or int()": "int64",
+                "they are arrays; convert them with tolist()": "ndarray",
+                "they are NumPy's; convert them with tolist() or int()": "int64",
             }
             kinds = ", ".join(sorted({type(each).__name__ for each in found})) or f"no {what}"
             self.compare(f"the type of the {what} in {name}", kinds, right, mistakes)
