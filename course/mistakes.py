@@ -101,7 +101,7 @@ MISTAKES = [
          "label[start : start + batch_size]", "the labels are not"),
         ("one order whenever there is no seed", _SEED, "random.seed(seed or 0)",
          "two shuffles in a row"),
-        ("random.seed(None)", _SEED, "random.seed(seed)", "follow the state"),
+        ("random.seed(None)", _SEED, "random.seed(seed)", "follows the state"),
         ("random reset after a call", _SHUFFLE, f"{_SHUFFLE}        random.seed(1)\n",
          "reset after a call")),
     *_patches(f"{_BATCHES}.test_in_order", UTILS,

@@ -44,7 +44,7 @@ def call(function, arguments) -> tuple:
 
 
 def isolate(network, code: str) -> None:
-    """Replace wrong functions of a network, so that their mistakes fail only their own tests.
+    """Replace wrong or missing functions of a network, so that they fail only their own tests.
 
     `code` defines the right versions, as text: a submission cannot import them. A function that is
     right is kept, but gets copies of its arguments.
@@ -60,11 +60,16 @@ def isolate(network, code: str) -> None:
         sample = (P, LABELS) if is_measure else (SCORES,)
         try:
             is_right = np.allclose(function(*sample), right[name](*sample), rtol=1e-4)
-        except NotImplementedError:
-            is_right = True  # it is still to be written, and says so when it is needed
         except Exception:  # noqa: BLE001 - a student's function may raise anything
             is_right = False
         setattr(network, name, function if is_right else right[name])
+
+
+def replace(owner, code: str) -> None:
+    """Replace methods by functions that are given as code."""
+    exec(code, right := {})  # noqa: S102 - the tests' own code
+    for name in [name for name in right if callable(right[name])]:
+        setattr(owner, name, functools.partial(right[name], owner))
 
 
 SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])

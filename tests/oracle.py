@@ -46,6 +46,14 @@ def shapes(D: int, C: int, H: int | None = None) -> dict[str, tuple]:
     return {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)} if H else {"W1": (D, C)}
 
 
+def initial_weights(*sizes: int) -> dict[str, np.ndarray]:
+    """Return the initial weights of a network with these `shapes`."""
+    weights = {name: np.zeros(shape) for name, shape in shapes(*sizes).items()}
+    for name in [name for name in weights if name.startswith("W")]:
+        weights[name] = 0.001 * np.random.RandomState(1024).randn(*weights[name].shape)
+    return weights
+
+
 def forward(weights: dict, X) -> tuple:
     """Return pre-activations, hidden units (None in SoftmaxRegression) and probabilities."""
     preactivation = X @ weights["W1"] + weights.get("b1", 0)
@@ -80,6 +88,12 @@ def gradients(weights: dict, X, y, d_logits=None, slope=None) -> dict[str, np.nd
         "W2": hidden.T @ d_logits,
         "b2": d_logits.sum(axis=0),
     }
+
+
+def apply_regularization(optimizer, model):
+    for name in model.weights:
+        if name.startswith("W"):
+            model.gradients[name] = model.gradients[name] + optimizer.reg * model.weights[name]
 
 
 def step(name: str, weight, gradient, rate: float, reg: float) -> np.ndarray:

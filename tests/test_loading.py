@@ -181,15 +181,15 @@ class TestBatches(ComparisonTest):
         self.assertNotEqual(first, second, "two shuffles in a row, without a seed, are the same")
         message = "without a seed, the order is always the same, or `random` is reset after a call"
         self.assertTrue(first != other and second != another, message)
-        message = "the order must follow the state of `random`; call random.seed only with a seed"
-        self.assertEqual([first, second], [third, fourth], f"without a seed, {message}")
+        message = "without a seed, call random.shuffle, which follows the state of `random`, alone"
+        self.assertEqual([first, second], [third, fourth], message)
 
     def test_the_callers_lists_are_left_alone(self):
         arguments = self.data, self.label, self.batch_size, True, self.seeds[0]
         returned, (data, label, *_) = inside.call(utils.generate_batched_data, arguments)
         names = "batched_data", "batched_label"
         for name, batches in zip(names, self.unpack("generate_batched_data", returned, *names)):
-            self.assertTrue(len(batches), f"{name} is empty")
+            self.compare(f"the images in {name}", sum(map(len, batches)), self.count)
         order = shuffled(self.count, self.seeds[0])
         mistake = "they are shuffled in place; shuffle a copy"
         for name, found, right in (("data", data, self.images), ("label", label, self.label)):

@@ -1,5 +1,6 @@
 """The optimizer, an epoch and the learning curves (handout 3 and 4)."""
 
+import inspect
 import re
 
 import numpy as np
@@ -56,6 +57,7 @@ class TestOptimizer(ComparisonTest):
     def compare_updates(self, *names: str) -> None:
         """Compare weights after each of three updates by one optimizer."""
         optimizer, steps = SGD(self.rate, self.reg), {}
+        inside.replace(optimizer, inspect.getsource(oracle.apply_regularization))
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name in names:
