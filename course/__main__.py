@@ -19,13 +19,15 @@ def main() -> int:
     grade = commands.add_parser("grade", help="grade by course/rubric.yaml")
     one = "a zip or a folder; with --csv also a folder of them"
     grade.add_argument("paths", metavar="SUBMISSION", type=Path, nargs="+", help=one)
-    grade.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
-    grade.add_argument("--csv", metavar="FILE", type=Path, help="grade a class: a row for each")
+    kinds = grade.add_mutually_exclusive_group()
+    kinds.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
+    kinds.add_argument("--csv", metavar="FILE", type=Path, help="grade a class: a row for each")
     grade.add_argument("--feedback", metavar="DIR", type=Path, help="a text for each, with --csv")
     grade.add_argument("--jobs", metavar="N", type=int, default=1, help="grade N at a time")
     autograder = commands.add_parser("autograder", help="make the archive for Gradescope")
     autograder.add_argument("path", metavar="FILE.zip", type=Path)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to clean up, too
     try:
         if arguments.command == "skeleton":
             write_skeleton(arguments.path)
@@ -35,6 +37,7 @@ def main() -> int:
         else:
             from course.grader import check_points, write_autograder
 
+            arguments.path.parent.stat()  # or a FileNotFoundError
             check_points(HERE / "rubric.yaml", mnist())
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
@@ -66,11 +69,10 @@ def run_grade(arguments: argparse.Namespace, data: Path) -> None:
     from course.rubric import read_rubric
 
     if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
-        raise ValueError("to grade more than one submission, name a file for the grades: --csv")
+        raise ValueError("for feedback, or several submissions, name a file for the grades: --csv")
     results = [file.parent for file in (arguments.json, arguments.csv) if file]
     for path in (*arguments.paths, *results):
         path.stat()  # or a FileNotFoundError
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rubric = read_rubric(HERE / "rubric.yaml")
     with processes.workplace(data) as place:
         grader = Grader(rubric, place)

@@ -5,7 +5,7 @@ plain data only (`remote.py`), and values are compared where the submission cann
 submission does to its own process can lose a check, not win it, except where only it can tell: what
 `plot_curves` draws, and whether a function changes its arguments. Checks share two processes until
 one fails; it has failed only if it does so in new ones, too. The submission's process is limited in
-CPU time, memory, and the size and number of its files, and can start no other.
+CPU time, memory, and the size and number of its files; it can start no other, and has no network.
 
 As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -15,10 +15,9 @@ everybody can; what it writes there is deleted after each run. NOT prevented:
   among them, change grades and leave things behind. Grade only what you would run yourself.
 - Right values that are copied rather than computed, such as the code of a solution, or learned in
   another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
-- Imports by `exec` or `__import__`, or behind a file of the same name.
-- Messages to other runs, of others as well, over the network or in what the kernel shows to all.
-- Memory or disk that deleted files, System V calls or file systems of its own take, until the run
-  ends; on macOS, any amount of memory.
+- Imports by `exec` or `__import__`, through another module, or behind a file of the same name.
+- Disk that deleted files take, until the run ends. On macOS, or where Linux has no seccomp: any
+  amount of memory, the network, and messages to other runs.
 """
 
 import copy
@@ -121,7 +120,7 @@ def table(results: dict, private: str = "results") -> str:
             who = "private" if hidden else ""
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
         if not hidden or private == "results":
-            lines += [f"{'':8}{line[:120]}" for line in test["output"].splitlines()[:2]]
+            lines += [f"{'':8}{line[:300]}" for line in test["output"].splitlines()[:4]]
     most = sum(test["max_score"] for test in results["tests"])
     return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}", results["output"]])
 

@@ -66,7 +66,7 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
     names = [path.name for path in found]
     short = [path.name if names.count(path.name) == 1 else str(path) for path in found]
     for name in short:
-        if not name.isprintable() or len(name) > 200:
+        if not name.isprintable() or len(os.fsencode(name)) > 200:
             raise ValueError(f"{name!r} cannot stand in a table; rename it")
     return dict(zip(short, found))
 
@@ -74,7 +74,7 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
 def row(name: str, results: dict) -> list[str]:
     """Return a submission's row of the CSV."""
     rules = [test for test in results["tests"] if test["number"] == "rule"]
-    broken = "; ".join(rule["name"] for rule in rules if rule["output"])
+    broken = "; ".join(f"{rule['name']}: {rule['output']}" for rule in rules if rule["output"])
     note = results["output"].replace(PRIVATE_COUNT, "")
     points = [f"{test['score']:g}" for test in results["tests"][len(rules) :]]
     return [name, f"{results['score']:g}", broken, note, *points]
@@ -84,10 +84,10 @@ def read_rows(file: Path, header: list[str]) -> dict[str, list[str]]:
     """Return the rows of a CSV that an earlier run has left, by name."""
     if not file.exists():
         return {}
-    found, *rows = csv.reader(io.StringIO(file.read_text(encoding="utf-8")))
-    if found != header:
+    rows = [*csv.reader(io.StringIO(file.read_text(encoding="utf-8")))]
+    if rows[:1] != [header]:
         raise ValueError(f"{file}: its columns are not those of this rubric; move it away")
-    return {row[0]: row for row in rows}
+    return {row[0]: row for row in rows[1:]}
 
 
 def write(file: Path, text: str) -> None:

@@ -104,7 +104,8 @@ def check_types(item: RubricItem | Rubric) -> None:
             good = good and 0 <= value < 2**32
         if not good and (field.name, value) != ("cost", "all"):
             name = getattr(item, "name", "the rubric")
-            raise ValueError(f"{name}: {field.name}: found {value!r}")
+            kind = field.type.__name__
+            raise ValueError(f"{name}: {field.name}: found {value!r}, expected {kind}")
 
 
 class Loader(yaml.SafeLoader):

@@ -13,6 +13,7 @@ import json
 import modulefinder
 import os
 import random
+import resource
 import socket
 import sys
 import unittest
@@ -38,6 +39,8 @@ class Result(unittest.TestResult):
 
 
 def main(descriptor: str) -> None:
+    with suppress(ValueError):  # macOS does not limit memory
+        resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, 2 * 2**30))
     wire = socket.socket(fileno=int(descriptor))
     remote.connect(wire)
     for tests, seed, seconds in json.loads(Path("requests.json").read_text()):
@@ -110,8 +113,9 @@ def parse(file: Path) -> ast.Module:
 def definitions(file: Path, words: str = "") -> dict[str, str]:
     """Return the arguments of functions whose docstrings contain words, without annotations."""
     found = {}
-    for place in (tree := parse(file), *tree.body):
-        for node in getattr(place, "body", ()):
+    tree = parse(file)
+    for place in (tree, *[node for node in tree.body if isinstance(node, ast.ClassDef)]):
+        for node in place.body:
             if isinstance(node, ast.FunctionDef) and words in (ast.get_docstring(node) or ""):
                 for argument in ast.walk(node.args):
                     vars(argument).pop("annotation", None)
@@ -155,10 +159,12 @@ class TestDefaultConfigs(unittest.TestCase):
         shift = random.randint(1, 9)
         model = ask(f"models:{network}")
         model.weights[names[-1]] = np.roll(model.weights[names[-1]], shift, axis=1)
+        ask("tests.inside:isolate", model, oracle.CODE)
         images, labels = training_data()
-        # Their type is another check's concern.
-        shifted = (np.array(labels).astype(int) + shift) % 10
-        shifted = shifted.tolist() if isinstance(labels, list) else shifted
+        # Wrong labels, or an array of them, are another check's concern.
+        with open(ROOT / "data/mnist_train.csv") as file:
+            shifted = [(int(line[0]) + shift) % 10 for line, _ in zip(file, labels)]
+        shifted = shifted if isinstance(labels, list) else np.array(shifted)
         # Of the orders from the seeds 0 to 15, 10 costs SoftmaxRegression no class.
         order = settings["batch_size"], True, 10
         batches = entries("utils:generate_batched_data", images, shifted, *order)
@@ -168,7 +174,7 @@ class TestDefaultConfigs(unittest.TestCase):
         p = oracle.forward({name: model.weights[name] for name in names}, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == (test[:, 0] + shift) % 10)
         message = f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5"
-        self.assertGreaterEqual(accuracy, 0.5, message)
+        self.assertGreaterEqual(accuracy, 0.5, f"{message} (first fix what fails above)")
 
     def test_softmax(self):
         self.check_accuracy("config_softmax.yaml", "SoftmaxRegression", "W1")

@@ -77,7 +77,9 @@ def choose(names) -> dict[str, str]:
     if len(tops) > 1:
         raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
     inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
-    code = {short: inside[short] for short in inside if CODE.fullmatch(short)}
+    # Python would prefer a package to a file of its name.
+    code = [short for short in inside if f"{os.path.dirname(short)}.py" not in inside]
+    code = {short: inside[short] for short in code if CODE.fullmatch(short)}
     if len(code) > MOST_FILES:
         raise ValueError(f"it holds more than {MOST_FILES} Python files")
     return code
