@@ -160,12 +160,13 @@ def build_model(config: Config) -> SoftmaxRegression | TwoLayerNet:
 def describe(config: Config) -> str:
     """Return the settings of a run in two lines."""
     weights = build_model(config).weights
+    count = sum(weight.size for weight in weights.values())
     units = f"{len(weights['b1'])} hidden units, " if "b1" in weights else ""
     unused = {"momentum": config.momentum, "hidden_size": None if units else config.hidden_size}
     unused = ", ".join(name for name, value in unused.items() if value is not None)
     note = f" (not used: {unused})" if unused else ""
     return (
-        f"{config.type}, {units}{sum(map(np.size, weights.values())):,} parameters in {config.dtype}\n"
+        f"{config.type}, {units}{count:,} parameters in {config.dtype}\n"
         f"SGD with learning rate {config.learning_rate:g}, reg {config.reg:g}, "
         f"batch size {config.batch_size}, seed {config.seed}{note}"
     )

@@ -2,22 +2,23 @@
 
 The submission runs in one process and the tests in another, which never imports it: they exchange
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
-submission does to its own process can lose a check, not win it, except where only it can tell: what
-`plot_curves` draws, and whether a function changes its arguments. Checks share two processes until
-one fails; it has failed only if it does so in new ones, too. The submission's process is limited in
-CPU time, memory, and the size and number of its files; it can start no other, and has no network.
+submission does to its own process can lose a check, not win one, except for what only that process
+can tell: what `plot_curves` draws, and whether a function changes its arguments. Checks share two
+processes until a check fails; it counts as failed only if it fails in new processes, too. The
+submission's process is limited in CPU time, memory, and the size and number of its files; it can
+start no other, and has no network.
 
-As root, as on Gradescope, tests and submission run as two users who exist for this grade alone
+Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
 everybody can; what it writes there is deleted after each run. NOT prevented:
 
-- Without root, all runs with your rights: code that wants to can read your files, the private seed
-  among them, change grades and leave things behind. Grade only what you would run yourself.
-- Right values that are copied rather than computed, such as the code of a solution, or learned in
-  another way than asked for. Choose a `private_seed`, keep solutions out of reach, read the code.
+- Without root, everything runs with your rights: code can read your files, the private seed among
+  them, change grades and leave things behind. Grade only what you would run yourself.
+- Right values from copied code, or learned in another way than asked for. Choose a `private_seed`,
+  keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, through another module, or behind a file of the same name.
-- Disk that deleted files take, until the run ends. On macOS, or where Linux has no seccomp: any
-  amount of memory, the network, and messages to other runs.
+- Disk space of deleted but open files, until the run ends. On macOS, or where Linux has no seccomp:
+  any amount of memory, the network, and messages to other runs.
 """
 
 import copy
@@ -59,18 +60,17 @@ class Grader(NamedTuple):
             rule.passed = rule.printing  # until something is printed
         waiting = rubric.in_order()
         with processes.two_users(self.isolate) as users:
-            run = processes.Run(files, self.place, users, deadline)
+            run = processes.Runner(files, self.place, users, deadline)
             while waiting:
                 if time.monotonic() > deadline:
-                    return rubric.results(
-                        "The checks took all the time; the last ones were not run."
-                    )
-                # What a private check sees is not for a visible one.
+                    return rubric.results("Time ran out; the last checks were not run.")
+                # Private and visible checks share no process.
                 private, items = next(groupby(waiting, lambda item: item.private))
-                found, printed = run(group := [*items])
+                group = list(items)
+                found, printed = run(group)
                 if len(found) > 1 and found[-1]:
-                    found.pop()  # for a second try, in processes that it has for itself
-                rubric.watch_printing(printed, private)
+                    found.pop()  # for a second try, first in new processes
+                rubric.check_printing(printed, private)
                 for item, messages in zip(group, found):
                     item.passed, item.message = not messages, "\n".join(messages)
                     if messages and item.cost == "all":
@@ -87,7 +87,7 @@ class Grader(NamedTuple):
         names = sorted({test for item in items for test in item.tests})
         files = read_submission(HERE / "skeleton")
         with processes.two_users(self.isolate) as users:
-            run = processes.Run(files, self.place, users, time.monotonic() + 120)
+            run = processes.Runner(files, self.place, users, time.monotonic() + 120)
             try:
                 [messages], _ = run([RubricItem("", "", names, seconds=0)])
             except OSError as error:
@@ -98,8 +98,8 @@ class Grader(NamedTuple):
         if messages:
             raise ValueError(
                 f"root cannot run students' code as another user: {messages[0][-200:]}; let "
-                f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (packages of a "
-                "Python in root's home: use /usr/bin/python3), or do not grade as root"
+                f"everyone read {sys.prefix} and enter {tempfile.gettempdir()} (if its packages "
+                "are in root's home, use /usr/bin/python3), or do not grade as root"
             )
         if users[1] is None:
             return "submissions run with your rights: see the top of course/grader.py"
@@ -109,7 +109,7 @@ class Grader(NamedTuple):
 
 
 def table(results: dict, private: str = "results") -> str:
-    """Show results to a person: of private checks the results, their "points", or "nothing"."""
+    """Format results as text, with the "results", "points" or "nothing" of private checks."""
     lines = []
     for test in results["tests"]:
         hidden = test["visibility"] == "hidden"
@@ -121,16 +121,13 @@ def table(results: dict, private: str = "results") -> str:
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
         if not hidden or private == "results":
             lines += [f"{'':8}{line[:300]}" for line in test["output"].splitlines()[:4]]
-    most = sum(test["max_score"] for test in results["tests"])
-    return "\n".join([*lines, "", f"Score: {results['score']:g} of {most:g}", results["output"]])
+    total = sum(test["max_score"] for test in results["tests"])
+    return "\n".join([*lines, "", f"Score: {results['score']:g} of {total:g}", results["output"]])
 
 
 def check_points(rubric: Path, data: Path) -> None:
     """Raise a ValueError unless the plain solution gets all points by a rubric."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        processes.workplace(data) as place,
-    ):
+    with tempfile.TemporaryDirectory() as folder, processes.workplace(data) as place:
         grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
         grader.try_out()
         write_solution(Path(folder, "solution"))

@@ -220,7 +220,7 @@ MISTAKES = [
         ("whole columns of p", "np.eye(self.num_classes)[y]", "np.isin(range(self.num_classes), y)",
          "p[:, y] is whole columns"),
         ("a gradient that adds up", 'self.gradients["W2"] =', 'self.gradients["W2"] +=',
-         "added to the gradient of the previous batch")),
+         "added to what was there before")),
     *_patches(f"{_NET}.test_gradient_of_b2", TWO_LAYER,
         ("the sign of the loss flipped", _D_LOGITS, "-" + _D_LOGITS, "is p - onehot the wrong"),
         ("a dictionary without the key", 'self.gradients["b2"] = d_logits.sum(axis=0)',

@@ -1,7 +1,6 @@
-"""Run tests and a submission in two processes that have only a wire in common.
+"""Run tests and a submission in two processes that are joined only by a socket, the wire.
 
-Root makes folders and starts processes, and touches nothing that a submission can change before
-the submission's processes have ended.
+Until a submission's processes have ended, root changes nothing that they can change.
 """
 
 import fcntl
@@ -26,10 +25,10 @@ from course.rubric import RubricItem
 from tests import ROOT
 
 LOCKS = Path("/var/run/course-grader")
-NUMBERS = range(58000, 60000, 2)  # of users whom a grade can have for itself
+NUMBERS = range(58000, 60000, 2)  # user IDs, of which each grade reserves two
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
-LONGEST = 100_000  # bytes that are kept of an output
-MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a submission, at any time
+KEPT = 100_000  # bytes of an output
+MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a running submission, folders included
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
 stopping = threading.Event()  # set it to end all runs
@@ -37,7 +36,7 @@ stopping = threading.Event()  # set it to end all runs
 
 @contextmanager
 def two_users(isolate: bool) -> Iterator[Users]:
-    """Reserve the numbers of two users; without root or `isolate` there are none."""
+    """Reserve two user IDs; without root or `isolate` both are None."""
     if os.geteuid() or not isolate:
         yield None, None
         return
@@ -50,16 +49,17 @@ def two_users(isolate: bool) -> Iterator[Users]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            end_all(number + 1)  # if a grader was killed, and left something
+            end_all(number + 1)  # what a killed grader may have left
             yield number, number + 1
             return
-    raise ValueError("all user numbers from 58000 to 59999 are in use")
+    raise ValueError("all user IDs from 58000 to 59999 are in use")
 
 
 def has_name(user: int) -> bool:
-    """Tell whether a number is somebody's already."""
+    """Tell whether a user ID is taken."""
     with suppress(KeyError):
-        return bool(pwd.getpwuid(user))
+        pwd.getpwuid(user)
+        return True
     return False
 
 
@@ -71,7 +71,7 @@ def as_user(user: int | None) -> dict:
 def quietly(*command, user: int | None = None) -> tuple[int, str]:
     """Run a command as a user; return its status and its output."""
     options = {"cwd": "/", "capture_output": True, "timeout": 60}
-    with suppress(OSError, subprocess.TimeoutExpired):  # no such command, or somebody stopped it
+    with suppress(OSError, subprocess.TimeoutExpired):  # no such command, or too slow
         done = subprocess.run([*map(str, command)], check=False, **options, **as_user(user))
         return done.returncode, done.stdout.decode(errors="replace")
     return -1, ""
@@ -85,8 +85,8 @@ def end_all(user: int) -> None:
 
 @contextmanager
 def workplace(data: Path) -> Iterator[Path]:
-    """Make a folder with copies of all that runs need: the project, MNIST, a list of fonts."""
-    import matplotlib.font_manager  # which makes its list of fonts if there is none
+    """Make a folder with copies of all that runs need: tests, grader, MNIST, a list of fonts."""
+    import matplotlib.font_manager  # makes its list of fonts if there is none
 
     place = Path(tempfile.mkdtemp(prefix="grade-"))
     shared, project, fonts = place / "data", place / "project", place / "fonts"
@@ -107,27 +107,27 @@ def workplace(data: Path) -> Iterator[Path]:
         quietly("rm", "-rf", place)  # whatever its names and depth
 
 
-class Run(NamedTuple):
-    """What all runs of one submission have in common."""
+class Runner(NamedTuple):
+    """Runs tests against one submission."""
 
     files: dict[str, bytes]
     place: Path
     users: Users
-    deadline: float  # of the clock
+    deadline: float  # as time.monotonic() gives it
 
     def __call__(self, items: list[RubricItem]) -> tuple[list[list[str]], str]:
-        """Run items in two new processes, one after the other, until one fails.
+        """Run items one after the other in two new processes, until an item fails.
 
-        Return for each the messages of the tests that fail, and what the submission has printed.
+        Return a list of failed tests' messages for each item run, and all that was printed.
         """
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.place))
         tests, submission = folder / "tests", folder / "submission"
-        with ExitStack() as stack:  # it does the last thing first
+        with ExitStack() as stack:  # last in, first out
             stack.callback(quietly, "rm", "-rf", folder)
-            if self.users[1] is not None:  # if it has got round its limits
+            if self.users[1] is not None:
                 stack.callback(end_all, self.users[1])
             shutil.copytree(self.place / "project", tests, symlinks=True)
-            shutil.copytree(self.place / "fonts", submission)
+            shutil.copytree(self.place / "fonts", submission)  # is its MPLCONFIGDIR
             for name, content in self.files.items():
                 for file in (tests / "submission" / name, submission / name):
                     file.parent.mkdir(parents=True, exist_ok=True)
@@ -162,9 +162,9 @@ class Run(NamedTuple):
                 if stopping.is_set():
                     raise KeyboardInterrupt from None
                 if time.monotonic() > self.deadline:
-                    stopped = "stopped: the checks have taken all the time"
+                    stopped = "stopped: the time for all checks is up"
                 if uses_too_much(folder, self.users[1]):
-                    stopped = f"stopped: more than {MOST_FILES} files, or 200 MB of them"
+                    stopped = f"stopped: more than {MOST_FILES} files or 200 MB"
                 if stopped:
                     tests.kill()
         found = [json.loads(line) for line in output.split(b"\n")[:-1]]
@@ -177,14 +177,14 @@ class Run(NamedTuple):
 
 
 def read(stream, content: bytearray) -> None:
-    """Read a stream to its end; keep the beginning, and whether anything else than space follows."""
-    while chunk := stream.read1(LONGEST):
-        kept = chunk if len(content) < LONGEST else chunk.strip()[:1]
-        content += kept[: 2 * LONGEST - len(content)]
+    """Read a stream to its end; keep its beginning, then a byte of each chunk that is not blank."""
+    while chunk := stream.read1(KEPT):
+        kept = chunk if len(content) < KEPT else chunk.strip()[:1]
+        content += kept[: 2 * KEPT - len(content)]
 
 
 def start(stack: ExitStack, command: list, folder: Path, user: int | None, wire, errors):
-    """Give a folder away and start Python in it, with one end of a wire and a new environment."""
+    """Give a folder to a user; start Python there, with an end of the wire and a new environment."""
     if user is not None:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, user, user, follow_symlinks=False)
@@ -215,7 +215,7 @@ def start(stack: ExitStack, command: list, folder: Path, user: int | None, wire,
 
 def uses_too_much(folder: Path, user: int | None) -> bool:
     """Tell whether a submission's files are too many or too large; it can hide none from root."""
-    places = [folder] if user is None else [folder, *OPEN_TO_ALL, "-xdev", "-user", user]
-    _, sizes = quietly("find", *places, "-printf", "%k\n")
+    which = [folder] if user is None else [folder, *OPEN_TO_ALL, "-xdev", "-user", user]
+    _, sizes = quietly("find", *which, "-printf", "%k\n")
     kilobytes = [int(size) for size in sizes.split() if size.isdigit()]
     return len(kilobytes) > MOST_FILES or sum(kilobytes) > MOST_KILOBYTES

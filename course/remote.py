@@ -1,9 +1,10 @@
 """The submission in a process of its own: both ends of the wire.
 
-`serve` runs in the submission's process, the rest in that of the tests, where stand-ins take the
-place of the modules `utils`, `models` and `optimizer`: what a test calls, reads or sets in them
-happens at the other end. Only plain data crosses, in lines of JSON: numbers, text, lists, tuples
-and arrays. Anything else, such as a network, stays where it is; the tests hold a `Remote` for it.
+In the tests' process, stand-ins take the place of `utils`, `models`, `optimizer` and
+`tests.inside`: what a test calls, reads or sets in them happens at the other end. Only plain data
+crosses, in lines of JSON: numbers, text, lists, tuples and arrays; a reply is a list with a result,
+or the text of an error. Anything else, such as a network, stays where it is; the tests hold a
+`Remote` for it.
 """
 
 import base64
@@ -30,9 +31,9 @@ import numpy as np
 
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
 LONGEST = 16 * 2**20  # bytes of a reply
-# Calls of Linux that the submission has no use for, and that reach the network, other file systems,
-# uncounted memory, or what outlives a process: socket, unshare, io_uring_setup, memfd_create, shmget,
-# semget, msgget, add_key, request_key, keyctl. The first number means the architecture.
+# Linux system calls that no submission needs, and that reach the network, other file systems,
+# uncounted memory, or what outlives a process: socket, unshare, io_uring_setup, memfd_create,
+# shmget, semget, msgget, add_key, request_key, keyctl. The first number is the architecture.
 FORBIDDEN = {
     "x86_64": (0xC000003E, 41, 272, 425, 319, 29, 64, 68, 248, 249, 250),
     "aarch64": (0xC00000B7, 198, 97, 425, 279, 194, 190, 186, 217, 218, 219),
@@ -41,9 +42,9 @@ NO_REPLY = "no reply: the submission crashed, exited, hung, or returned more tha
 
 
 def encode(value, refer: Callable):
-    """Turn a value into what JSON can hold, as NumPy would take it.
+    """Encode a value for JSON, sequences and numbers of other types as NumPy takes them.
 
-    `refer` does so for all that is not plain data.
+    `refer` encodes what is not plain data.
     """
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -61,7 +62,7 @@ def encode(value, refer: Callable):
 
 
 def decode(value, resolve: Callable):
-    """Turn it back; `resolve` does so for what `refer` has made."""
+    """Decode a value; `resolve` decodes what `refer` has made."""
     if type(value) is list:
         return [decode(entry, resolve) for entry in value]
     if type(value) is not dict:
@@ -71,8 +72,8 @@ def decode(value, resolve: Callable):
         return resolve(content)
     if kind == "tuple":
         return tuple(decode(content, resolve))
-    dtype, shape, content = content
-    array = np.frombuffer(base64.b64decode(content), dtype).reshape(shape)
+    dtype, shape, text = content
+    array = np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
     return array.copy()[()]  # a NumPy scalar if the shape is ()
 
 
@@ -81,10 +82,11 @@ def decode(value, resolve: Callable):
 
 def serve(wire: socket.socket) -> None:
     """Call what the tests ask for, until they end; reply with a result or an error."""
-    home, objects, numbers = os.getcwd(), {}, itertools.count()
+    home, objects, counter = os.getcwd(), {}, itertools.count()
 
     def refer(value) -> dict:
-        objects[number := next(numbers)] = value
+        number = next(counter)
+        objects[number] = value
         return {"object": number}
 
     lines = wire.makefile("rwb")
@@ -105,7 +107,7 @@ def serve(wire: socket.socket) -> None:
 
 
 def explain(error: BaseException, home: str) -> str:
-    """Return an error in one line, with the line of the submission that it comes from."""
+    """Describe an error, with the submission's line that it comes from."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
         file = frame.f_code.co_filename
@@ -115,7 +117,7 @@ def explain(error: BaseException, home: str) -> str:
 
 
 def limit(seconds: int) -> None:
-    """Limit this process: its CPU time, memory and files, and no process beside it."""
+    """Limit this process's CPU time, memory and files; allow it no other process."""
     memory, file = 4 * 2**30, 30 * 2**20
     limits = {"CPU": seconds, "AS": memory, "FSIZE": file, "NOFILE": 64, "NPROC": 0, "MSGQUEUE": 0}
     for name, value in limits.items():
@@ -126,25 +128,26 @@ def limit(seconds: int) -> None:
 
 
 def forbid_calls(architecture: int, *calls: int) -> None:
-    """Let Linux refuse system calls to this process, by a filter: man 2 seccomp."""
+    """Make Linux refuse system calls of this process, by a filter: man 2 seccomp."""
+    # The steps: operation, steps to skip if true, if false, operand.
     load, equal, at_least, end, count = 0x20, 0x15, 0x35, 0x06, len(calls)
     steps = [
         (load, 0, 0, 4),  # the architecture
         (equal, 0, count + 3, architecture),
         (load, 0, 0, 0),  # the number of the call
-        (at_least, count + 1, 0, 2**30),  # numbers of another architecture
+        (at_least, count + 1, 0, 2**30),  # the numbers of x32
         *((equal, count - k, 0, number) for k, number in enumerate(calls)),
         (end, 0, 0, 0x7FFF0000),  # allowed
         (end, 0, 0, 0x00050001),  # refused
     ]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     prctl = ctypes.CDLL(None).prctl
-    prctl(38, 1, 0, 0, 0)  # without this, only root may set a filter
-    prctl(22, 2, struct.pack("HP", len(steps), ctypes.addressof(code)))
+    prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS, which a filter needs
+    prctl(22, 2, struct.pack("HP", len(steps), ctypes.addressof(code)))  # PR_SET_SECCOMP
 
 
 def allow(seconds: int) -> None:
-    """Give this process so many more seconds of CPU time, within its limit."""
+    """Give this process `seconds` more of CPU time, within its limit."""
 
     def stop(*_):
         raise TimeoutError(f"it takes more than {seconds} seconds")
@@ -182,7 +185,7 @@ def _attribute(owner, name: str):
 def ask(function, *arguments, keep: bool = False, options=()):
     """Call a function at the other end, a `Remote` or a name such as "builtins:len".
 
-    With `keep`, what it returns stays there. An error there, or no answer, is a RuntimeError.
+    With `keep`, what it returns stays there. An error there, or no reply, raises a RuntimeError.
     """
     call = encode([function, [*arguments], [*options]], lambda value: {"object": value._number})
     request = json.dumps([forgotten, keep, *call]).encode()

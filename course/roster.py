@@ -12,7 +12,7 @@ from pathlib import Path
 from course import processes
 from course.grader import PRIVATE_COUNT, Grader, table
 
-BESIDE = re.compile(r"\.|__MACOSX|.*\.(csv|yml)$")  # no submissions
+NOT_SUBMISSIONS = re.compile(r"\.|__MACOSX|.*\.(csv|yml)$")
 
 
 def grade_class(
@@ -23,7 +23,7 @@ def grade_class(
     jobs: int,
     log: Callable[[str], None],
 ) -> None:
-    """Grade submissions side by side; what has a row in the CSV already is left alone."""
+    """Grade submissions in parallel, except those that already have a row in the CSV."""
     checks = [f"{check.title()} ({check.points:g})" for check in grader.rubric.checks]
     header = ["submission", "score", "rules broken", "note", *checks]
     submissions, rows = find_submissions(paths), read_rows(csv_file, header)
@@ -60,15 +60,17 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
     found = []
     for path in paths:
         if path.is_dir() and not (path / "utils.py").exists():
-            found += [each for each in sorted(path.iterdir()) if not BESIDE.match(each.name)]
+            found += [
+                each for each in sorted(path.iterdir()) if not NOT_SUBMISSIONS.match(each.name)
+            ]
         else:
             found.append(path)
     names = [path.name for path in found]
-    short = [path.name if names.count(path.name) == 1 else str(path) for path in found]
-    for name in short:
+    names = [path.name if names.count(path.name) == 1 else str(path) for path in found]
+    for name in names:
         if not name.isprintable() or len(os.fsencode(name)) > 200:
-            raise ValueError(f"{name!r} cannot stand in a table; rename it")
-    return dict(zip(short, found))
+            raise ValueError(f"{name!r} is too long or unprintable; rename it")
+    return dict(zip(names, found))
 
 
 def row(name: str, results: dict) -> list[str]:
@@ -84,14 +86,14 @@ def read_rows(file: Path, header: list[str]) -> dict[str, list[str]]:
     """Return the rows of a CSV that an earlier run has left, by name."""
     if not file.exists():
         return {}
-    rows = [*csv.reader(io.StringIO(file.read_text(encoding="utf-8")))]
+    rows = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8"))))
     if rows[:1] != [header]:
         raise ValueError(f"{file}: its columns are not those of this rubric; move it away")
-    return {row[0]: row for row in rows[1:]}
+    return {cells[0]: cells for cells in rows[1:]}
 
 
 def write(file: Path, text: str) -> None:
-    """Write a file at once, so that nobody finds half of it."""
+    """Write a file in one step, so that nobody reads half of it."""
     part = file.with_name(f"{file.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(file)

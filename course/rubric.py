@@ -1,4 +1,4 @@
-"""Read `rubric.yaml`, and refuse what would cost points by mistake."""
+"""The rubric: read `rubric.yaml`, reject mistakes in it, add up a submission's results."""
 
 import dataclasses
 import re
@@ -10,10 +10,10 @@ import yaml
 
 @dataclasses.dataclass
 class RubricItem:
-    """A check, whose tests must all pass to earn its points, or a rule, and the result.
+    """A check or a rule, and its result.
 
-    Breaking a rule costs `cost` points, or "all". A rule about `printing` has no tests: it is
-    broken when the submission prints something in any item.
+    A check earns its points if all its tests pass. Breaking a rule costs `cost` points, or "all". A
+    rule about `printing` has no tests: it is broken when the submission prints what is not allowed.
     """
 
     part: str
@@ -50,17 +50,17 @@ class RubricItem:
 
 
 def printable(text: str) -> str:
-    """Replace what can upset a terminal."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+    """Replace characters that could upset a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
 
 
 @dataclasses.dataclass
 class Rubric:
-    """The rules that are not switched off, the checks, and what holds for all of them."""
+    """The rules that count, the checks, and settings for all of them."""
 
     rules: list
     checks: list
-    seconds: float = 420  # of the clock, for a submission
+    seconds: float = 420  # of wall-clock time, for a submission
     allowed_output: list = dataclasses.field(default_factory=list)
     show_private: bool = False
 
@@ -69,11 +69,11 @@ class Rubric:
         self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
 
     def in_order(self) -> list[RubricItem]:
-        """Return what is run: what may take long comes last, and can cost others no time."""
+        """Return the items to run, slow ones last, so that they cost others no time."""
         items = [item for item in self.rules + self.checks if not item.printing]
         return sorted(items, key=lambda item: (item.seconds, item.private))
 
-    def watch_printing(self, printed: str, private: bool) -> None:
+    def check_printing(self, printed: str, private: bool) -> None:
         """Mark the rules about printing as broken if more is printed than is allowed."""
         lines = map(str.strip, printed.splitlines())
         lines = [line for line in lines if not self.allowed.fullmatch(line)]
@@ -96,7 +96,7 @@ class Rubric:
 
 
 def check_types(item: RubricItem | Rubric) -> None:
-    """Raise a ValueError unless every field has its type; a cost may be "all"."""
+    """Raise a ValueError unless fields have their types and ranges; a cost may be "all"."""
     for field in dataclasses.fields(item):
         value = getattr(item, field.name)
         good = type(value) in ((int, float) if field.type is float else (field.type,))
@@ -104,12 +104,13 @@ def check_types(item: RubricItem | Rubric) -> None:
             good = good and 0 <= value < 2**32
         if not good and (field.name, value) != ("cost", "all"):
             name = getattr(item, "name", "the rubric")
-            kind = field.type.__name__
+            number = "a number from 0 to 2**32 - 1"
+            kind = number if field.type in (int, float) else f"a {field.type.__name__}"
             raise ValueError(f"{name}: {field.name}: found {value!r}, expected {kind}")
 
 
 class Loader(yaml.SafeLoader):
-    """Rejects duplicate keys, as `ConfigLoader` of main.py, which Gradescope's archive lacks."""
+    """Rejects duplicate keys, like the loader in main.py, which the archive lacks."""
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
@@ -132,7 +133,7 @@ def read_rubric(path: Path) -> Rubric:
                 own = {"points": count, "private": kind == "private", "seed": seeds[kind]}
                 checks.append(RubricItem(**entry, **own))
         if not all(item.seconds for item in rules + checks):
-            raise ValueError("seconds: found 0; expected at least 1")
+            raise ValueError("seconds: found 0, expected at least 1")
         rules = [rule for rule in rules if rule.cost]
         return Rubric(rules, [check for check in checks if check.points], **content)
     except KeyError as error:
@@ -142,7 +143,7 @@ def read_rubric(path: Path) -> Rubric:
 
 
 def seed_number(seed) -> int:
-    """Turn any text or number into a seed below 2**32; such a number stays what it is."""
+    """Turn any text or number into a seed below 2**32; leave one that is valid."""
     if seed is None:
         raise ValueError("a seed is empty")
     return seed % 2**32 if type(seed) is int else zlib.crc32(str(seed).encode())

@@ -2,9 +2,10 @@
 
     python -m course.run_tests DESCRIPTOR
 
-Each entry of requests.json names tests, a seed and seconds, or 0 seconds only to load the tests.
-The messages of those that fail are printed in a line of JSON, until some fail. submission/ is a
-copy of the submission. The handout's rules and the default configs are tested here, too.
+Each entry of requests.json is [tests, seed, seconds]; with 0 seconds the tests are only loaded. For
+each entry, until one fails, the messages of its failed tests are printed as a line of JSON.
+submission/ is a copy of the submission. The handout's rules and the default configs are tested
+here, too.
 """
 
 import ast
@@ -35,7 +36,7 @@ class Result(unittest.TestResult):
     """A result with messages in place of tracebacks."""
 
     def _exc_info_to_string(self, error, test):
-        return f"{test.id().rpartition('.')[2]}: {error[1] or error[0].__name__}"[:1000]
+        return f"{test.id().rpartition('.')[2]}: {error[1]}"[:1000]
 
 
 def main(descriptor: str) -> None:
@@ -44,7 +45,7 @@ def main(descriptor: str) -> None:
     wire = socket.socket(fileno=int(descriptor))
     remote.connect(wire)
     for tests, seed, seconds in json.loads(Path("requests.json").read_text()):
-        # Of the clock, a call may take far more than of CPU time: neighbours fail nobody.
+        # On a busy machine, a call takes far more wall-clock than CPU time; that fails nobody.
         wire.settimeout(60 + 5 * seconds)
         messages = run(tests, seed, seconds)
         print(json.dumps(messages), flush=True)
@@ -65,7 +66,7 @@ def run(tests: list[str], seed: int, seconds: int) -> list[str]:
             return [f"there is no such test: {error}"]
         if seconds:
             suite.run(result)
-    except RuntimeError as error:  # from a module that the tests import
+    except RuntimeError as error:  # the submission cannot be imported, or has ended
         return [str(error)[:1000]]
     return [message for _, message in result.failures + result.errors][:10]
 
@@ -83,7 +84,7 @@ class TestRules(unittest.TestCase):
             ask("importlib:import_module", name, keep=True)
 
     def test_definitions(self):
-        """Functions that the handout names must be there; our own need not."""
+        """Functions that the handout names must keep their arguments; our own may be missing."""
         for name in FILES:
             found = definitions("submission" / name)
             for function, arguments in definitions(SKELETON / name, "(handout ").items():
@@ -92,7 +93,7 @@ class TestRules(unittest.TestCase):
                 self.assertEqual(found.get(function), arguments, message)
 
     def test_imports(self):
-        """Files of the student's own may be imported, and keep the rule as well."""
+        """The student's own files may be imported; the rule holds for them, too."""
         allowed = outside_imports(SKELETON)
         for module, importers in outside_imports(Path("submission")).items():
             message = f"{' and '.join(importers)}: import of {module}"
@@ -100,18 +101,18 @@ class TestRules(unittest.TestCase):
 
 
 def parse(file: Path) -> ast.Module:
-    """Return a file's syntax tree, or raise an error that says in which line it has none."""
+    """Parse a file, if it exists, or raise an error that names the wrong line."""
     try:
         return ast.parse(file.read_bytes() if file.exists() else b"")
     except (SyntaxError, ValueError) as error:  # such as UTF-16
-        line, text = (getattr(error, name, None) for name in ("lineno", "text"))
+        line = getattr(error, "lineno", None) or 1
+        text = getattr(error, "text", None) or "save it as UTF-8"
         name = file.as_posix().removeprefix("submission/")
-        message = f"{name}, line {line or 1}: {error.args[0]}: {text or 'save it as UTF-8'}"
-        raise RuntimeError(message.strip()[:300]) from None
+        raise RuntimeError(f"{name}, line {line}: {error.args[0]}: {text}".strip()[:300]) from None
 
 
 def definitions(file: Path, words: str = "") -> dict[str, str]:
-    """Return the arguments of functions whose docstrings contain words, without annotations."""
+    """Return the arguments, without annotations, of functions whose docstrings contain `words`."""
     found = {}
     tree = parse(file)
     for place in (tree, *[node for node in tree.body if isinstance(node, ast.ClassDef)]):
@@ -142,19 +143,19 @@ def outside_imports(folder: Path) -> dict[str, list[str]]:
 class TestDefaultConfigs(unittest.TestCase):
     """The submission trains for an epoch; what it has learned is measured here, on our data.
 
-    All labels are moved by a random number: weights that were trained elsewhere are right for no
-    image. The columns of the initial weights move with them, and the network learns as always.
+    All labels are shifted by a random number, so that weights trained elsewhere are right for no
+    image. The columns of the initial weights shift, too, and the network learns as usual.
 
     SoftmaxRegression gets 0.90 of the test images right after an epoch, TwoLayerNet 0.73, and a net
     that learns nothing 0.10. With other orders of the images, TwoLayerNet gets 0.72 to 0.76, but
-    SoftmaxRegression can lose classes, whose ReLU stays at 0: 0.55 is the least of 40 orders. So
+    SoftmaxRegression can lose classes, whose ReLU stays at 0: the worst of 40 orders gives 0.55. So
     0.5 fails no right solution; exact values are the other tests' concern.
     """
 
     longMessage = False
 
     def check_accuracy(self, config: str, network: str, *names: str) -> None:
-        """Train the network and check its weights, given by name, the last matrix at the end."""
+        """Train the network and check its weights; `names` lists them, the last matrix last."""
         settings = yaml.safe_load((ROOT / "configs" / config).read_text())["Train"]
         shift = random.randint(1, 9)
         model = ask(f"models:{network}")
@@ -165,15 +166,17 @@ class TestDefaultConfigs(unittest.TestCase):
         with open(ROOT / "data/mnist_train.csv") as file:
             shifted = [(int(line[0]) + shift) % 10 for line, _ in zip(file, labels)]
         shifted = shifted if isinstance(labels, list) else np.array(shifted)
-        # Of the orders from the seeds 0 to 15, 10 costs SoftmaxRegression no class.
-        order = settings["batch_size"], True, 10
-        batches = entries("utils:generate_batched_data", images, shifted, *order)
+        # Seed 10, of 0 to 15, gives an order in which SoftmaxRegression loses no class.
+        options = settings["batch_size"], True, 10
+        batches = entries("utils:generate_batched_data", images, shifted, *options)
         optimizer = ask("optimizer:SGD", settings["learning_rate"], settings["reg"])
         ask("utils:train", 1, *batches, model, optimizer, False)
         test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward({name: model.weights[name] for name in names}, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == (test[:, 0] + shift) % 10)
-        message = f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5"
+        message = (
+            f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5 or more"
+        )
         self.assertGreaterEqual(accuracy, 0.5, f"{message} (first fix what fails above)")
 
     def test_softmax(self):

@@ -11,15 +11,15 @@ from course import HERE
 
 MOST_BYTES = 2**20  # of a file
 MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
-MOST_NAMES, MOST_FILES = 20_000, 100  # in all, and of those that are read
+MOST_NAMES, MOST_CODE = 20_000, 100  # of files in all, and of Python files
 GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
-# Python files, also in packages of the student's own.
+# Python files, also in packages of the student's own, but no tests and no report.
 CODE = re.compile(r"(?!(tests|report)/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII)
-NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden folders, among others
+NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden files and folders, caches
 
 
 def read_submission(path: Path) -> dict[str, bytes]:
-    """Read the files of the assignment, by name; given ones that are missing are the skeleton's.
+    """Return a submission's Python files by name; where one of GIVEN is missing, the skeleton's.
 
     Raises a ValueError that says why they cannot be read.
     """
@@ -27,7 +27,8 @@ def read_submission(path: Path) -> dict[str, bytes]:
     try:
         if path.is_symlink():
             raise ValueError("it is a link")
-        return given | (read_folder if path.is_dir() else read_zip)(path)
+        read_files = read_folder if path.is_dir() else read_zip
+        return given | read_files(path)
     except Exception as error:  # noqa: BLE001 (a zip can be damaged in many ways)
         raise ValueError(f"the submission cannot be read: {error}") from None
 
@@ -44,14 +45,14 @@ def read_zip(file: Path) -> dict[str, bytes]:
         code = choose(entries)
         for name in code.values():
             if entries[name].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"{name} is compressed in an unusual way; make the zip anew")
+                raise ValueError(f"{name} is compressed in an unusual way; make a new zip")
         return {name: read(name, archive.open(entries[long])) for name, long in code.items()}
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     files = (path for path in paths if path.is_file() and not path.is_symlink())
-    code = choose(islice((file.relative_to(folder).as_posix() for file in files), MOST_NAMES + 1))
+    code = choose(file.relative_to(folder).as_posix() for file in files)
     return {name: read(name, (folder / long).open("rb")) for name, long in code.items()}
 
 
@@ -65,8 +66,8 @@ def read(name: str, stream) -> bytes:
 
 
 def choose(names) -> dict[str, str]:
-    """Find the least deep folder with a utils.py; return its files by their names in it."""
-    names = [name for name in names if not NOT_CODE.search(name)]
+    """Find the shallowest folder with a utils.py; return its Python files by their names in it."""
+    names = list(islice((name for name in names if not NOT_CODE.search(name)), MOST_NAMES + 1))
     if len(names) > MOST_NAMES:
         raise ValueError(f"it holds more than {MOST_NAMES:,} files")
     tops = [name.removesuffix("utils.py") for name in names if f"/{name}".endswith("/utils.py")]
@@ -77,9 +78,9 @@ def choose(names) -> dict[str, str]:
     if len(tops) > 1:
         raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
     inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
-    # Python would prefer a package to a file of its name.
+    # Python would prefer a package to a file of the same name.
     code = [short for short in inside if f"{os.path.dirname(short)}.py" not in inside]
     code = {short: inside[short] for short in code if CODE.fullmatch(short)}
-    if len(code) > MOST_FILES:
-        raise ValueError(f"it holds more than {MOST_FILES} Python files")
+    if len(code) > MOST_CODE:
+        raise ValueError(f"it holds more than {MOST_CODE} Python files")
     return code

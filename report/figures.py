@@ -60,7 +60,7 @@ def looks(settings: list[dict]) -> list[tuple[str, str]]:
 
 
 def curves(axes: Axes, lines: dict, kind: str, limits=None, title="", legend="inside") -> None:
-    """Draw histories of named settings: the mean over seeds, and their range where there is room."""
+    """Draw histories of named settings: the mean over seeds, and their range if there is room."""
     label, *histories = KINDS[kind]
     for number, (name, look) in enumerate(zip(lines, looks([*lines.values()]))):
         for history, dash in zip(histories, ("-", "--")):

@@ -44,7 +44,7 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str, np.ndarray]:
-    """Give a network of sizes D, C and perhaps H weights of ordinary size; return copies."""
+    """Give a network weights of ordinary size; return copies. `sizes` are D, C and perhaps H."""
     weights = {}
     for name, shape in oracle.shapes(*sizes).items():
         weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
@@ -73,7 +73,7 @@ class ComparisonTest(unittest.TestCase):
             return super().run(result)
 
     def compare(self, what: str, found, expected, mistakes=None, tolerance: float = 1e-6) -> None:
-        """Fail unless `found` equals `expected`, which is a text, a number or an array.
+        """Fail unless `found` equals `expected`, which is a string, a number or an array.
 
         Numbers may deviate by `tolerance`, relative and absolute. The message begins with `what`
         and names each mistake that gives the value found; `mistakes` maps names to such values.
@@ -83,13 +83,14 @@ class ComparisonTest(unittest.TestCase):
         if not isinstance(expected, str):
             expected = np.asarray(expected, dtype=float)
             try:
-                found = np.add(found, 0.0).astype(float)  # an error for text, even of a number
+                found = np.add(found, 0.0).astype(float)  # an error for text, even "1.5"
             except (TypeError, ValueError):
                 self.fail(f"{what}: found {reprlib.repr(found)}; expected numbers")
         if same(found, expected, tolerance):
             return
-        near = min(tolerance, 1e-5)  # a name must fit even where the test allows much
-        names = [text for text, value in (mistakes or {}).items() if same(found, value, near, True)]
+        near = min(tolerance, 1e-5)  # a named mistake must fit closely even in a tolerant test
+        fits = [same(found, value, near, scaled=True) for value in (mistakes or {}).values()]
+        names = itertools.compress(mistakes or {}, fits)
         words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
         words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
@@ -118,7 +119,7 @@ class ComparisonTest(unittest.TestCase):
 
 
 def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
-    """Return whether two values agree; if `scaled`, the tolerance shrinks with the expected one."""
+    """Tell whether two values agree; if `scaled`, the tolerance shrinks with a small `expected`."""
     if isinstance(found, str) or isinstance(expected, str):
         return isinstance(found, str) and found == expected
     size = min(1, np.max(np.abs(expected), initial=0)) if scaled else 1
@@ -128,7 +129,7 @@ def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
 
 
 def how_it_differs(found, expected, tolerance: float) -> str:
-    """Return words for a wrong shape, a multiple of the right value, or its rows reordered."""
+    """Describe a wrong shape, a multiple of the right value, or reordered rows."""
     if isinstance(expected, str):
         return ""
     if found.shape != expected.shape:
@@ -147,11 +148,11 @@ def how_it_differs(found, expected, tolerance: float) -> str:
 
 
 def difference(found, expected, tolerance: float) -> str:
-    """Show both values; of large arrays, only the first entry that differs."""
+    """Describe both values; of large arrays, the shapes or the first entry that differs."""
     found, expected = np.asarray(found), np.asarray(expected)
     place = deviation = ""
     if found.shape != expected.shape and max(found.size, expected.size) > 8:
-        shapes = found.shape or "of a number", expected.shape or "a number"
+        shapes = [each.shape or "(a number)" for each in (found, expected)]
         return "found the shape {}, expected {}".format(*shapes)
     if found.size > 8:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)

@@ -16,7 +16,11 @@ from unittest import mock
 
 import numpy as np
 
+# How the files of pictures begin.
 PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8", b"\x1f\x8b")
+# For `isolate`.
+SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])
+P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 3, 1])
 
 
 def seed_random(seed: int) -> None:
@@ -25,20 +29,20 @@ def seed_random(seed: int) -> None:
 
 
 def enter_new_folder() -> tuple[str, str]:
-    """Make an empty folder and work there; return it and the folder before."""
+    """Make an empty folder and work there; return it and the previous one."""
     before, folder = os.getcwd(), tempfile.mkdtemp()
     os.chdir(folder)
     return folder, before
 
 
 def leave_folder(folder: str, before: str) -> None:
-    """Return to the folder before, and delete the other."""
+    """Return to the previous folder, and delete the new one."""
     os.chdir(before)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def call(function, arguments) -> tuple:
-    """Call a function with copies of its arguments; return its result and these afterwards."""
+    """Call a function with copies of its arguments; return its result and the copies afterwards."""
     arguments = copy.deepcopy(arguments)
     return copy.deepcopy(function(*arguments)), arguments
 
@@ -53,27 +57,26 @@ def isolate(network, code: str) -> None:
     def copying(function):
         return lambda *arguments, **options: function(*copy.deepcopy(arguments), **options)
 
-    exec(code, right := {"np": np})  # noqa: S102 - the tests' own code
-    for name in [name for name in right if callable(right[name])]:
-        function = copying(getattr(network, name))
+    for name, right in _functions(code).items():
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)
+        function = copying(getattr(network, name, None))
         try:
-            is_right = np.allclose(function(*sample), right[name](*sample), rtol=1e-4)
+            is_right = np.allclose(function(*sample), right(*sample), rtol=1e-4)
         except Exception:  # noqa: BLE001 - a student's function may raise anything
             is_right = False
-        setattr(network, name, function if is_right else right[name])
+        setattr(network, name, function if is_right else right)
 
 
 def replace(owner, code: str) -> None:
     """Replace methods by functions that are given as code."""
-    exec(code, right := {})  # noqa: S102 - the tests' own code
-    for name in [name for name in right if callable(right[name])]:
-        setattr(owner, name, functools.partial(right[name], owner))
+    for name, right in _functions(code).items():
+        setattr(owner, name, functools.partial(right, owner))
 
 
-SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])
-P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 3, 1])
+def _functions(code: str) -> dict:
+    exec(code, names := {"np": np})  # noqa: S102 - the tests' own code
+    return {name: value for name, value in names.items() if callable(value)}
 
 
 def printed(function, *arguments) -> str:
@@ -93,7 +96,7 @@ def drawn(function, *arguments) -> tuple[list, int]:
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    shown = {}
+    saved = {}
 
     def spy(canvas_class, method: str):
         original = getattr(canvas_class, method)
@@ -102,7 +105,7 @@ def drawn(function, *arguments) -> tuple[list, int]:
         def save(canvas, file, *arguments, **options):
             name = getattr(file, "name", file)
             place = str(name) if isinstance(name, (str, os.PathLike)) else file
-            shown[place] = [_content(axes) for axes in canvas.figure.axes]
+            saved[place] = [_content(axes) for axes in canvas.figure.axes]
             return original(canvas, file, *arguments, **options)
 
         return mock.patch.object(canvas_class, method, save)
@@ -115,11 +118,11 @@ def drawn(function, *arguments) -> tuple[list, int]:
     paths = (path for path in Path().rglob("*") if path.is_file() and not path.is_symlink())
     contents = {path.read_bytes() for path in paths}
     files = [each for each in contents if each.startswith(PICTURES) or b"<svg" in each[:2000]]
-    return list(shown.values()), len(files)
+    return list(saved.values()), len(files)
 
 
 def _content(axes) -> tuple[str, list]:
-    """Return title and label of axes, as one text, and their curves: names and values."""
+    """Return title and y-label of axes, as one text, and their curves: names and values."""
     legends = [each for each in (axes.get_legend(), *axes.figure.legends) if each]
     # `plt.legend([...])` does not label the curves; each looks like its handle in the legend.
     named = [
@@ -132,7 +135,7 @@ def _content(axes) -> tuple[str, list]:
         labels = [text for look, text in named if look == _look(artist)]
         label = artist.get_label() if legends and artist.get_label()[:1] != "_" else ""
         label = labels[0] if len(labels) == 1 else label
-        with contextlib.suppress(AttributeError, IndexError, TypeError, ValueError):  # no curve
+        with contextlib.suppress(AttributeError, IndexError, TypeError, ValueError):  # not a curve
             is_line = hasattr(artist, "get_ydata")
             values = artist.get_ydata() if is_line else artist.get_offsets()[:, 1]
             if artist.get_visible():

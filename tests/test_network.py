@@ -19,7 +19,7 @@ class NetworkTests:
         self.model = self.Model(*self.sizes)
         inside.isolate(self.model, oracle.CODE)
         self.weights = checks.draw_weights(generator, self.model, *self.sizes)
-        # No label of the batch before is the last class.
+        # The batch before lacks the last class: one-hot labels must not take their width from it.
         self.before = generator.random((M, D)), generator.integers(C - 1, size=M)
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
         # One input is large, and its gradients with it, so that clipping shows.
@@ -37,7 +37,7 @@ class NetworkTests:
         return self.unpack("forward", returned, "loss", "accuracy")
 
     def gradient(self, name: str, **mistake) -> np.ndarray:
-        """Return a gradient by the chain rule, with a mistake put in."""
+        """Return a gradient by the chain rule, perhaps with a mistake put in."""
         return oracle.gradients(self.weights, self.X, self.y, **mistake)[name]
 
     def loss(self, p) -> float:
@@ -80,10 +80,10 @@ class NetworkTests:
         }
         mistakes |= {text: {"d_logits": value / self.N} for text, value in d_logits.items()}
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
-        values |= checks.mistakes_in_a_mean(right, *self.one_hot.shape) | {
+        values |= checks.mistakes_in_a_mean(right, *one_hot.shape) | {
             "it is not stored; 7 is what it was before": unset,
             "it is zero": 0 * right,
-            "it is added to the gradient of the previous batch": unset + right,
+            "it is added to what was there before": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
         found = self.entry(self.model.gradients, "gradients", name)
@@ -96,7 +96,7 @@ class NetworkTests:
         self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
     def compare_results(self, mode: str, found) -> None:
-        """Compare loss and accuracy in a mode, unless they are what mode 'valid' gives, too."""
+        """Compare loss and accuracy, unless mode 'valid' gives the same: other tests judge that."""
         valid, right = self.forward("valid"), oracle.loss_and_accuracy(self.weights, self.X, self.y)
         if repr(found) != repr(valid):
             self.compare(f"loss and accuracy in mode {mode!r}", found, right)
@@ -161,7 +161,7 @@ class NetworkTests:
             found = np.asarray(self.entry(model.gradients, "gradients", name))
             self.compare(f"the shape of the gradient of {name}", str(found.shape), str(right.shape))
             what = f"the summed deviation of the gradient of {name} from the exact one"
-            # 5e-8 as in the course's own test; the rest is for float32 or a constant of 1e-8.
+            # 5e-8 as in the course's own test; the rest allows for float32, or for log(p + 1e-8).
             tolerance = 5e-8 + 2e-8 * np.abs(right).sum()
             self.compare(what, np.abs(found - right).sum(), 0, tolerance=tolerance)
 

@@ -1,4 +1,4 @@
-"""The optimizer, an epoch and the learning curves (handout 3 and 4)."""
+"""The optimizer, an epoch and the learning curves (handout 3 and 4); nothing prints."""
 
 import inspect
 import re
@@ -26,7 +26,7 @@ class TestOptimizer(ComparisonTest):
         self.draw_gradients()
 
     def draw_gradients(self) -> None:
-        """Give the model other gradients, from 0.001 to 1000, so that clipping shows."""
+        """Give the model other gradients, of size 0.001 to 1000, so that clipping shows."""
         self.gradients = {}
         for name, weight in self.weights.items():
             size = 10 ** self.generator.uniform(-3, 3, size=weight.shape)
@@ -65,6 +65,7 @@ class TestOptimizer(ComparisonTest):
                 step = oracle.step(name, W, g, self.rate, self.reg)
                 found, right = self.entry(self.model.weights, "weights", name), W + step
                 last = steps.get(name, np.zeros_like(W))
+                # How much of the last step is in the deviation.
                 factor = np.vdot(last, np.asarray(found) - right) / (np.vdot(last, last) or 1)
                 mistakes = {
                     "nothing is updated": W,
@@ -145,7 +146,7 @@ class TestEpoch(ComparisonTest):
             results = [oracle.loss_and_accuracy(weights, X, y) for X, y in zip(self.X, self.y)]
             model.gradients["W1"] = zeros = np.zeros_like(weights["W1"])
             model.forward(self.X[0], self.y[0], "valid")
-            stores = np.any(model.gradients["W1"])  # which is a mistake of forward, not of evaluate
+            stores = np.any(model.gradients["W1"])  # then forward is wrong, not evaluate
             self.compare_averages("evaluate", utils.evaluate(self.X, self.y, model, False), results)
             for name, weight in weights.items():
                 self.compare(f"{name} after evaluate", model.weights[name], weight)
@@ -166,7 +167,7 @@ class TestCurves(InFolder, ComparisonTest):
         self.histories = dict(zip(names, values.tolist()))  # in the order of the arguments
 
     def name_of(self, values: list) -> str:
-        """Return the name of the history with these values, of accuracies also in percent."""
+        """Return the name of the history with these values; accuracies may be in percent."""
         for name, history in self.histories.items():
             for factor in (1, 100) if "accuracy" in name else (1,):
                 if np.shape(values) == (6,) and np.allclose(values, factor * np.array(history)):
@@ -197,7 +198,7 @@ class TestCurves(InFolder, ComparisonTest):
             self.fail(f"found {files} different pictures in files, expected {different}")
 
     def check_text(self, name: str, text: str, **words: str) -> None:
-        """Fail if a text names the opposite of what is shown, and not what is shown."""
+        """Fail if a text names only the opposite of what is shown."""
         named = {kind for kind, word in words.items() if re.search(word, text.lower())}
         if named and not any(kind in name for kind in named):
             self.fail(f"the {name} is drawn as {text!r}")
