@@ -4,9 +4,9 @@ The submission runs in one process and the tests in another, which never imports
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
 submission does to its own process can lose a check, not win one, except for what only that process
 can tell: what `plot_curves` draws, and whether a function changes its arguments. Checks share two
-processes until a check fails; it counts as failed only if it fails in new processes, too. The
-submission's process is limited in CPU time, memory, and the size and number of its files; it can
-start no other, and has no network.
+processes until a check fails; unless it took too long, it counts as failed only if it fails in new
+processes, too. The submission's process is limited in CPU time, memory, and the size and number of
+its files; it can start no other, and has no network.
 
 Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -68,7 +68,7 @@ class Grader(NamedTuple):
                 private, items = next(groupby(waiting, lambda item: item.private))
                 group = list(items)
                 found, printed = run(group)
-                if len(found) > 1 and found[-1]:
+                if len(found) > 1 and found[-1] and "TimeoutError" not in str(found[-1]):
                     found.pop()  # for a second try, first in new processes
                 rubric.check_printing(printed, private)
                 for item, messages in zip(group, found):

@@ -530,7 +530,7 @@ class TestReading(InFolder):
             ("seconds: 420", "seconds: 420\nminutes: 7", "argument 'minutes'"),
             ("seconds: 420", "seconds: ten", "the rubric: seconds: found 'ten'"),
             ("public: 3", "public: .inf", "points: found inf"),
-            ("seconds: 120", "seconds: 0", "seconds: found 0"),
+            ("seconds: 60", "seconds: 0", "seconds: found 0"),
             ("rules:", "rules: [", "while parsing"),
         ):
             with self.subTest(message):
