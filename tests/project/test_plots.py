@@ -9,7 +9,7 @@ import matplotlib.figure
 import utils
 from tests import InFolder
 
-CURVES = ([1.0, 0.5, 0.4], [0.6, 0.8, 0.9], [0.9, 0.6, 0.7], [0.7, 0.85, 0.8])
+CURVES = ([1.0, 0.5, 0.4], [0.6, 0.8, 0.9], [0.9, 0.7, 0.6], [0.7, 0.8, 0.85])
 
 
 class TestPlots(InFolder):
@@ -38,7 +38,7 @@ class TestPlots(InFolder):
             (figures["some_accuracy.png"], "accuracy (fraction of images)", *CURVES[1::2]),
         ):
             expected = {"training": ([1, 2, 3], training), "validation": ([1, 2, 3], validation)}
-            expected["best validation accuracy: epoch 2"] = ([2, 2], [0, 1])
+            expected["best validation accuracy: epoch 3"] = ([3, 3], [0, 1])
             self.assertEqual(self.lines(figure), expected)
             (axes,) = figure.axes
             texts = (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())

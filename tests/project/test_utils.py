@@ -79,6 +79,7 @@ class TestCsv(InFolder):
                     self.assertEqual(part.dtype, dtype if part.ndim == 2 else np.int64)
                     factor = scale if part.ndim == 2 else 1
                     np.testing.assert_allclose(part, factor * np.array(expected), rtol=1e-6)
+                    self.assertIs(type(expected), list)
         Path(utils.TRAIN_CSV).write_text(TEXT.splitlines()[0])
         with self.assertRaisesRegex(ValueError, "train.csv: found 1 image; expected at least 2"):
             utils.load_mnist_trainval()
