@@ -129,3 +129,5 @@ class TestProgress(unittest.TestCase):
                 utils.train(7, *batches, model, SGD(), debug=debug)
                 utils.evaluate(*batches, model, debug=debug)
             self.assertEqual((stdout.getvalue(), stderr.getvalue()), ("", expected))
+        with self.assertRaises(ValueError):  # a batch without labels
+            utils.evaluate(batches[0], batches[1][1:], model, False)
