@@ -395,6 +395,9 @@ class TestGrader(InFolder):
         run = processes.Runner(files, self.place, (None, None), deadline=0)
         found, _ = run(grader.rubric.checks)
         self.assertEqual(found, [["stopped: the time for all checks is up"]])
+        self.addCleanup(processes.stopping.clear)
+        processes.stopping.set()  # as Ctrl-C does
+        self.assertRaises(KeyboardInterrupt, run, grader.rubric.checks)
 
     def test_class(self):
         for number in (1, 2):
