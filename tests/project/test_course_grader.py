@@ -119,7 +119,6 @@ def compute_accuracy(self, x_pred, y):
 
 _baseNetwork.compute_accuracy = compute_accuracy
 """
-COSTS_ITS_OWN = "the caller's lists reordered", "softmax over the wrong axis", "biases regularized"
 TRAIN = """
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
     """
@@ -352,14 +351,15 @@ class TestGrader(InFolder):
 
     def test_a_mistake_costs_few_points(self):
         for mistake in MISTAKES:
-            if mistake.name in COSTS_ITS_OWN:
+            if mistake.name in ("softmax over the wrong axis", "biases regularized"):
                 mistake.apply(self.submission)
-        endless = "lambda *_: [0 for _ in iter(int, 1)]"
-        self.change("models/_base_network.py", f"_baseNetwork.ReLU = {endless}\n")
-        checks = "1.1 b", "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3"
+        endless = (
+            "\ndef ReLU(self, X):\n    while True:\n        pass\n\n\n_baseNetwork.ReLU = ReLU\n"
+        )
+        self.change("models/_base_network.py", endless)
+        checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b up"
         score, outputs = self.grade(*checks, seconds=1)
-        self.assertEqual(score, 4 + 2 + 2 + 3)
-        self.assertIn("shuffled in place", outputs["generate_batched_data, the caller's lists"])
+        self.assertEqual(score, 2 + 2 + 3)
         self.assertIn("(axis 0)", outputs["softmax"])
 
     def test_an_item_is_run_again_by_itself_before_it_fails(self):
@@ -402,15 +402,12 @@ class TestGrader(InFolder):
     def test_class(self):
         for number in (1, 2):
             shutil.copytree(self.submission, f"class/student {number}")
-        with Path("class/student 2/models/__init__.py").open("a") as file:
-            file.write("print('here')")
+        with Path("class/student 2/models/_base_network.py").open("a") as file:
+            file.write(f"{COUNTS}print('here')")
         with zipfile.ZipFile("class/student 3.zip", "w") as archive:
             for folder in ("a", "\x1b[2J"):
                 archive.writestr(f"{folder}/utils.py", "")
-        shutil.copytree(self.submission, "class/student 4")
-        with Path("class/student 4/models/_base_network.py").open("a") as file:
-            file.write(COUNTS)
-        for name in ("student 5.rar", ".DS_Store", "__MACOSX", "submission_metadata.yml"):
+        for name in ("student 4.rar", ".DS_Store", "__MACOSX", "submission_metadata.yml"):
             Path("class", name).touch()
         grader = self.grader("2.1 c", rules=["printed"], private=True)
 
@@ -427,25 +424,24 @@ class TestGrader(InFolder):
         processes.stopping.clear()
         lines = []
         self.assertEqual(run(1, "parts.csv", lines.append), whole)
-        self.assertEqual(lines[0], "5 submissions, 4 of them without a row in parts.csv")
-        self.assertEqual(len(lines), 1 + 4)
+        self.assertEqual(lines[0], "4 submissions, 3 of them without a row in parts.csv")
+        self.assertEqual(len(lines), 1 + 3)
         expected = """\
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
-student 2,0,nothing is printed (-all): printed: here,,2,2
+student 2,0,nothing is printed (-all): printed: here,,0,0
 student 3.zip,0,,the submission cannot be read: more than one folder has a utils.py: ?[2J/ and a/,0,0
-student 4,0,,,0,0
-student 5.rar,0,,the submission cannot be read: File is not a zip file,0,0
+student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
         self.assertEqual(whole, expected)
         feedback = Path("feedback/student 1.txt").read_text()
         self.assertIn("Score: 4 of 4", feedback)
         self.assertNotIn("private ", feedback.replace("private checks", ""))
-        results = grader.grade(Path("class/student 4"))
+        results = grader.grade(Path("class/student 2"))
         _, public, private = (test["output"] for test in results["tests"])
         self.assertRegex(public + private, "ValueError: 1 .*ValueError: 1 ")
         self.assertNotEqual(public, private)
-        self.assertEqual(Path("feedback/student 4.txt").read_text().count("ValueError"), 1)
+        self.assertEqual(Path("feedback/student 2.txt").read_text().count("ValueError"), 1)
         points = table(results, "points")
         self.assertEqual((points.count("private "), points.count("ValueError")), (2, 1))
         for name in (os.fsdecode(b"a \xff.zip"), 81 * "\u6f22"):
