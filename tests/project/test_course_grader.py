@@ -276,22 +276,21 @@ class TestGrader(InFolder):
         config = self.place / "project/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, checks, messages in (
-            (EASY_DATA, "configs config_soft", ["expected 0.5"]),
-            (TRAINED, "configs", ["0.0000 of the test", "KeyError: 'b1'"]),
-        ):
+        for attack, message in ((EASY_DATA, "expected 0.5"), (TRAINED, "0.0000 of the test")):
             self.change("utils.py", attack)
-            score, outputs = self.grade(checks)
+            score, outputs = self.grade("configs config_soft")
             self.assertEqual(score, 0)
-            for message, output in zip(messages, outputs.values()):
-                self.assertIn(message, output)
+            self.assertIn(message, *outputs.values())
 
     def test_printing(self):
         function = "def ReLU(self, X):\n {}\n return np.maximum(X, 0)\n_baseNetwork.ReLU = ReLU\n"
         for statement, expected, message in (
             ("print('here')", 0, "printed: here"),
-            ("import os; print(1, flush=True); os.ftruncate(1, 0)", 0, "printed: 1"),
-            ("print(' ' * 200_000 + 'here')", 0, "printed: h"),
+            (
+                "import os; print(10**5 * '  ' + '.', flush=True); os.ftruncate(1, 0)",
+                0,
+                "printed: .",
+            ),
             (
                 "import sys; print('Loading training data...'); print('a warning', file=sys.stderr)",
                 6,
@@ -353,12 +352,9 @@ class TestGrader(InFolder):
         for mistake in MISTAKES:
             if mistake.name in ("softmax over the wrong axis", "biases regularized"):
                 mistake.apply(self.submission)
-        endless = (
-            "\ndef ReLU(self, X):\n    while True:\n        pass\n\n\n_baseNetwork.ReLU = ReLU\n"
-        )
-        self.change("models/_base_network.py", endless)
+        self.change("models/_base_network.py", "del _baseNetwork.ReLU\n")
         checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b up"
-        score, outputs = self.grade(*checks, seconds=1)
+        score, outputs = self.grade(*checks)
         self.assertEqual(score, 2 + 2 + 3)
         self.assertIn("(axis 0)", outputs["softmax"])
 
