@@ -121,7 +121,7 @@ def definitions(file: Path, words: str = "") -> dict[str, str]:
                 for argument in ast.walk(node.args):
                     vars(argument).pop("annotation", None)
                 name = f"{place.name}.{node.name}" if hasattr(place, "name") else node.name
-                found[name] = ast.unparse(node.args).replace("28 * 28", "784")  # both are right
+                found[name] = ast.unparse(node.args)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import fractions
 import io
 import json
 import os
@@ -335,7 +336,7 @@ class TestGrader(InFolder):
     def test_what_the_rules_allow(self):
         self.change("optimizer/sgd.py", "\nimport numpy.random\nfrom matplotlib import pyplot\n")
         file = self.submission / "models/softmax_regression.py"
-        text = file.read_text().replace("=28 * 28, num_classes", "=784, num_classes: int ")
+        text = file.read_text().replace("=28 * 28", "=784").replace("(self, X,", "(self, X: list,")
         file.write_text(text)
         (self.submission / "main.py").unlink()
         (self.submission / "layers").mkdir()
@@ -532,6 +533,8 @@ class TestReading(InFolder):
                 Path("rubric.yaml").write_text(text.replace(old, new, 1))
                 with self.assertRaisesRegex(ValueError, f"^rubric.yaml: .*{message}"):
                     read_rubric(Path("rubric.yaml"))
+        Path("rubric.yaml").write_text(text.replace("cost: 10", "cost: 0"))
+        self.assertEqual(len(read_rubric(Path("rubric.yaml")).rules), len(rubric.rules) - 2)
         order = [item.seconds for item in rubric.in_order()]
         self.assertEqual(order, sorted(order))  # a check that uses up the time costs no other
         for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
@@ -548,6 +551,7 @@ class TestReading(InFolder):
             (collections.UserList([1, "a"]), [1, "a"]),
             (ragged, [np.zeros(2), np.ones(3)]),
             (np.ma.array([1, 2]), np.array([1, 2])),
+            (fractions.Fraction(1, 2), 0.5),
         ):
             line = json.dumps(remote.encode(value, repr))
             np.testing.assert_equal(remote.decode(json.loads(line), None), expected)
