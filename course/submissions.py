@@ -78,9 +78,10 @@ def choose(names) -> dict[str, str]:
     if len(tops) > 1:
         raise ValueError(f"more than one folder has a utils.py: {' and '.join(tops[:3])[:200]}")
     inside = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
-    # Python would prefer a package to a file of the same name.
-    code = [short for short in inside if f"{os.path.dirname(short)}.py" not in inside]
-    code = {short: inside[short] for short in code if CODE.fullmatch(short)}
+    code = {short: inside[short] for short in inside if CODE.fullmatch(short)}
+    for short in list(code):  # Python would prefer a package utils/ to utils.py
+        if (HERE / "skeleton" / f"{os.path.dirname(short)}.py").exists():
+            del code[short]
     if len(code) > MOST_CODE:
         raise ValueError(f"it holds more than {MOST_CODE} Python files")
     return code

@@ -89,8 +89,8 @@ class ComparisonTest(unittest.TestCase):
         if same(found, expected, tolerance):
             return
         near = min(tolerance, 1e-5)  # a named mistake must fit closely even in a tolerant test
-        fits = [same(found, value, near, scaled=True) for value in (mistakes or {}).values()]
-        names = itertools.compress(mistakes or {}, fits)
+        mistakes = (mistakes or {}).items()
+        names = [text for text, value in mistakes if same(found, value, near, scaled=True)]
         words = [how_it_differs(found, expected, tolerance), ", or ".join(names)]
         words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")

@@ -1,4 +1,4 @@
-"""The optimizer, an epoch and the learning curves (handout 3 and 4); nothing prints."""
+"""The optimizer, an epoch and the learning curves (handout 3 and 4), and that nothing prints."""
 
 import inspect
 import re

@@ -492,6 +492,9 @@ class TestReading(InFolder):
                 else:
                     self.assertEqual(read_submission(Path("submission.zip")), files)
 
+        Path("submission/models.py").touch()  # beside models/, it changes nothing
+        found = read_submission(self.folder / "submission")
+        self.assertEqual(found, files | {"models.py": b""})
         Path("submission.zip").write_bytes(bytes(submissions.MOST_ZIPPED + 1))
         with self.assertRaisesRegex(ValueError, "larger than 50 MB"):
             read_submission(Path("submission.zip"))
