@@ -17,8 +17,7 @@ def build(folder: Path) -> None:
     import matplotlib  # after utils, which drops a notebook's backend that is missing here
     import typst
 
-    results = experiments.read_results(folder / "results.jsonl")
-    outcomes = experiments.outcomes(results)
+    outcomes = experiments.outcomes(experiments.read_results(folder / "results.jsonl"))
     drawn = folder / ".build"  # ignored by git; a Typst editor finds all that it needs here
     drawn.mkdir(exist_ok=True)
     with matplotlib.rc_context(figures.STYLE):
@@ -26,8 +25,7 @@ def build(folder: Path) -> None:
             (drawn / f"{name}.svg").write_bytes(figures.save(figure))
             if name == "tuning":
                 utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
-    summary = {"experiments": outcomes, "growth": results[json.dumps(experiments.GROWTH)]}
-    (drawn / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    (drawn / "outcomes.json").write_text(json.dumps(outcomes), encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.
         pdf = typst.compile(folder / f"{name}.typ", root=folder, ignore_system_fonts=True)

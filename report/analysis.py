@@ -79,7 +79,7 @@ def growth(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def predict_norms(config: main.Config, images: np.ndarray, labels: np.ndarray) -> dict:
-    """Return the rates of growth, and the weight norm that they predict after each epoch.
+    """Return the rate of growth, and the weight norm that is predicted after each epoch.
 
     While the weights W = (W1, W2^T) are small, W' = [[0, M/4], [M^T/4, 0]] W - reg W, except that
     the mean over the hidden units acts as a bias, and only decays.
@@ -92,4 +92,4 @@ def predict_norms(config: main.Config, images: np.ndarray, labels: np.ndarray) -
     time = config.learning_rate * len(labels) / config.batch_size * np.arange(1, config.epochs + 1)
     squares = np.exp(2 * np.outer(time, rates)) @ ((directions.T @ (W - mean)) ** 2).sum(axis=1)
     norms = np.exp(-config.reg * time) * np.sqrt(squares + W.shape[1] * (mean**2).sum())
-    return {"rates": rates[:-11:-1].tolist(), "norms": norms.tolist()}
+    return {"growth": float(rates[-1]), "predicted_norm": norms.tolist()}

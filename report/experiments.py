@@ -165,12 +165,12 @@ def execute(setting: dict, data: main.Data) -> dict:
     if setting["images"] == MEMORY["images"] and setting["tested"]:
         kept["last_test_accuracy"] = analysis.accuracy(models[-1], *data.test)
         kept["growth"] = float(np.linalg.norm(analysis.growth(*data.train), 2))
+    if setting["learning_rate"] == 0.01:  # small steps, which theory can predict
+        kept |= analysis.predict_norms(config(setting), *data.train)
     return kept
 
 
 # Where the results are kept
-
-GROWTH = "growth from the initial weights"  # the key of a result that is not a run's
 
 
 def read_results(path: Path) -> dict[str, dict]:
@@ -185,8 +185,7 @@ def read_results(path: Path) -> dict[str, dict]:
             key = json.dumps(result["run"])
             if key in results:
                 raise ValueError(f"a second result of the run in line {[*results].index(key) + 1}")
-            if result["run"] != GROWTH:
-                check(result)
+            check(result)
         except (ValueError, KeyError, TypeError) as error:
             plain = {json.JSONDecodeError: "not valid JSON", KeyError: f"{error} is missing"}
             problem = f"{plain.get(type(error), error)}; delete the line to repeat its run"
@@ -218,12 +217,9 @@ def run_missing(path: Path, wanted: list[dict]) -> None:
     """Execute the runs that have no result yet, one per core, and append their results."""
     kept = read_results(path)
     missing = [run for run in wanted if json.dumps(run) not in kept]
-    if not missing and json.dumps(GROWTH) in kept:
+    if not missing:
         return
-    data, first = main.load_data(), []
-    if json.dumps(GROWTH) not in kept:
-        slow = EXPERIMENTS["learning rate"][-1]
-        first = [{"run": GROWTH, **analysis.predict_norms(config(slow), *data.train)}]
+    data = main.load_data()
     # The longest first, so that no core waits for a long last run.
     missing.sort(key=lambda run: -run["images"] * run["epochs"] * run["hidden_size"])
     ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent handles it
@@ -231,10 +227,10 @@ def run_missing(path: Path, wanted: list[dict]) -> None:
         path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once
         multiprocessing.get_context("spawn").Pool(None, signal.signal, ignore_ctrl_c) as pool,
     ):
-        others = pool.imap_unordered(functools.partial(execute, data=data), missing)
-        for number, result in enumerate(itertools.chain(first, others), start=1):
+        results = pool.imap_unordered(functools.partial(execute, data=data), missing)
+        for number, result in enumerate(results, start=1):
             file.write(json.dumps(result) + "\n")
-            print(f"[{number}/{len(first) + len(missing)}] {result['run']}", flush=True)
+            print(f"[{number}/{len(missing)}] {result['run']}", flush=True)
 
 
 # What is read from the results

@@ -46,7 +46,7 @@ class TestExperiments(unittest.TestCase):
         tested = [name for name, of in experiments.EXPERIMENTS.items() if of[0]["tested"]]
         asked = ["learning rate", "regularization", "less decay"]
         self.assertEqual(tested, [*asked, "chosen", "labels", "inputs"])
-        keys = [*experiments.all_runs(), experiments.GROWTH]
+        keys = experiments.all_runs()
         results = experiments.read_results(ROOT / "report" / "results.jsonl")
         self.assertEqual(sorted(map(json.dumps, keys)), sorted(results))
 
@@ -128,7 +128,7 @@ class TestExperiments(unittest.TestCase):
         config = experiments.config(small_steps)
         data = main.Data(train, train, None)
         main.run(config, data, after_epoch=lambda m: norms.append(analysis.weight_norm(m)))
-        predicted = analysis.predict_norms(config, *train)["norms"]
+        predicted = analysis.predict_norms(config, *train)["predicted_norm"]
         np.testing.assert_allclose(predicted, norms, rtol=5e-3)
         np.testing.assert_allclose(predicted[:3], norms[:3], rtol=3e-4)  # a step is 1e-3
 
@@ -139,14 +139,16 @@ class TestResults(InFolder):
         path, found = self.folder / "results.jsonl", []
         with contextlib.redirect_stdout(io.StringIO()) as output:
             for _ in range(2):
-                experiments.run_missing(path, vary(SMALL, seed=(1, 2)))
+                experiments.run_missing(path, vary(SMALL, learning_rate=(2.0, 0.01)))
                 found.append(experiments.read_results(path))
                 for result in found[-1].values():
                     result.pop("seconds", None)
                 path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
         self.assertEqual(found[0], found[1])
         numbers = [line.split()[0] for line in output.getvalue().splitlines()]
-        self.assertEqual(numbers, ["[1/3]", "[2/3]", "[3/3]", "[1/1]"])
+        self.assertEqual(numbers, ["[1/2]", "[2/2]", "[1/1]"])
+        predicted = [len(result.get("predicted_norm", ())) for result in found[0].values()]
+        self.assertEqual(sorted(predicted), [0, 3])
 
     def test_a_broken_line_is_named(self):
         setting = dict(SMALL, epochs=2, examined=True)
@@ -267,7 +269,7 @@ class TestDocument(unittest.TestCase):
 
     def test_a_claim_that_does_not_hold_is_named(self):
         """With the results of an experiment in reverse order, the document is not built."""
-        path = self.folder / ".build" / "summary.json"
+        path = self.folder / ".build" / "outcomes.json"
         before = path.read_text()
         self.addCleanup(path.write_text, before)
         kept = *SMALL, *experiments.MEASURED
@@ -275,11 +277,11 @@ class TestDocument(unittest.TestCase):
             *("learning rate", "regularization", "larger rates", "batch size and rate", "decay"),
             *("long runs", "undone", "images", "labels", "inputs"),
         ):
-            summary = json.loads(before)
-            of = summary["experiments"][name]
+            outcomes = json.loads(before)
+            of = outcomes[name]
             own = [{key: one[key] for key in kept if key in one} for one in of]
-            summary["experiments"][name] = [a | b for a, b in zip(reversed(of), own)]
-            path.write_text(json.dumps(summary))
+            outcomes[name] = [a | b for a, b in zip(reversed(of), own)]
+            path.write_text(json.dumps(outcomes))
             problem = "does not hold in the results: |another setting"
             with self.subTest(name), self.assertRaisesRegex(RuntimeError, problem):
                 self.compile()
