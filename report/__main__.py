@@ -22,9 +22,10 @@ def build(folder: Path) -> None:
     drawn.mkdir(exist_ok=True)
     with matplotlib.rc_context(figures.STYLE):
         for name, figure in figures.draw_all(outcomes):
-            (drawn / f"{name}.svg").write_bytes(figures.save(figure))
-            if name == "tuning":
-                utils.write_whole(folder / "tuning.png", figures.save(figure, "png"))
+            figure.savefig(drawn / f"{name}.svg")
+            if name == "tuning":  # for the README
+                figure.savefig(drawn / "tuning.png", metadata={"Software": None})
+                (drawn / "tuning.png").replace(folder / "tuning.png")
     (drawn / "outcomes.json").write_text(json.dumps(outcomes), encoding="utf-8")
     for name in ("report", "template"):
         # Only the fonts that come with typst, so that the PDF is the same everywhere.

@@ -38,17 +38,12 @@ def measure(model: TwoLayerNet, images: np.ndarray, given: np.ndarray, true: np.
     return measured
 
 
-def probabilities(model: TwoLayerNet, images: np.ndarray) -> np.ndarray:
-    """Return a model's class probabilities (N, 10) for images (N, 784) as bytes."""
-    seen, spy = [], copy.copy(model)
-    spy.compute_accuracy = lambda p, y: seen.append(p) or 0.0  # forward itself does not return p
-    accuracy(spy, images, np.zeros(len(images), int))
-    return np.concatenate(seen)
-
-
 def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
     """Return a model's confusion matrix, digits by predictions, and its most confident errors."""
-    p = probabilities(model, images)
+    seen, spy = [], copy.copy(model)
+    spy.compute_accuracy = lambda p, y: seen.append(p) or 0.0  # forward itself does not return p
+    accuracy(spy, images, labels)
+    p = np.concatenate(seen)  # (N, 10) the probabilities
     predicted = p.argmax(axis=1)
     confusion = np.bincount(10 * labels + predicted, minlength=100).reshape(10, 10)
     wrong = np.flatnonzero(predicted != labels)

@@ -1,8 +1,8 @@
 """The figures of the report, drawn from what `experiments.outcomes` returns."""
 
 import base64
-import io
 import itertools
+import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,7 +26,7 @@ STYLE = {
     "lines.markersize": 4,
     "legend.fontsize": 9,
     "legend.edgecolor": "none",
-    "svg.hashsalt": "report",  # the same bytes every time
+    "savefig.dpi": 150,
 }
 
 # Colours from dark to light and a marker for each, so that lines differ in grey, too. The chosen
@@ -44,12 +44,7 @@ KINDS = {
     "norm": ("norm of the weights", "weight_norm"),
 }
 
-
-def varied(setting: dict) -> tuple:
-    """Return the entries that tell one setting from another."""
-    return tuple(setting[name] for name in (*experiments.VARIED, "images"))
-
-
+varied = operator.itemgetter(*experiments.VARIED, "images")  # what tells settings apart
 KNOWN = {varied(experiments.CHOSEN): CHOSEN, varied(experiments.DEFAULT): DEFAULT}
 
 
@@ -267,11 +262,3 @@ def draw_all(outcomes: dict[str, list[dict]]) -> Iterator[tuple[str, Figure]]:
         yield name, figure
     for draw in (faster, batch_size_and_rate, gap, mixture, memory, mistakes):
         yield draw.__name__, draw(outcomes)
-
-
-def save(figure: Figure, form: str = "svg") -> bytes:
-    """Return a figure as a file, the same bytes every time."""
-    content = io.BytesIO()
-    undated = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-    figure.savefig(content, format=form, dpi=150, metadata=undated[form])
-    return content.getvalue()
