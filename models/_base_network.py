@@ -1,8 +1,5 @@
 """The mathematics that both networks share: activations, softmax, loss and accuracy.
 
-A network is two dictionaries with the same keys and shapes, `weights` and `gradients`, and a
-method `forward` that computes the gradients from a batch. An optimizer changes the weights.
-
 Notation: X (N, D) are N inputs of D features, y (N,) their labels, C the number of classes.
 """
 

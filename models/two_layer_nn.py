@@ -12,10 +12,7 @@ from ._base_network import _baseNetwork
 
 
 class TwoLayerNet(_baseNetwork):
-    """X @ W1 + b1 -> sigmoid -> @ W2 + b2 -> softmax.
-
-    The weights are `W1` (D, H), `b1` (H,), `W2` (H, C) and `b2` (C,) for H hidden units.
-    """
+    """Two layers with weights `W1` (D, H), `b1` (H,), `W2` (H, C), `b2` (C,) for H hidden units."""
 
     def __init__(
         self,
