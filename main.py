@@ -321,7 +321,8 @@ def compare(configs: dict[str, Config], results: dict[str, Result]) -> str:
             best = max(result.valid_accuracy)
             scores = f"{result.best_epoch} {best:.4f} {result.test_accuracy:.4f}"
         rows.append([name, *values, *scores.split()])
-    utils.plot_comparison(losses, accuracies)
+    utils.draw_curves("comparison_loss.png", "Validation", utils.LOSS, losses)
+    utils.draw_curves("comparison_accuracy.png", "Validation", utils.ACCURACY, accuracies)
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
     return "\n".join(["", *lines, "Saved comparison_loss.png, comparison_accuracy.png"])

@@ -241,20 +241,11 @@ def plot_curves(
     best = 1 + int(np.argmax(np.where(finite, valid_acc_history, -1))) if finite.any() else None
     losses = {"training": train_loss_history, "validation": valid_loss_history}
     accuracies = {"training": train_acc_history, "validation": valid_acc_history}
-    _draw(f"{prefix}loss.png", title, LOSS, losses, best)
-    _draw(f"{prefix}accuracy.png", title, ACCURACY, accuracies, best)
+    draw_curves(f"{prefix}loss.png", title, LOSS, losses, best)
+    draw_curves(f"{prefix}accuracy.png", title, ACCURACY, accuracies, best)
 
 
-def plot_comparison(
-    valid_loss_histories: dict[str, Sequence[float]],
-    valid_acc_histories: dict[str, Sequence[float]],
-) -> None:
-    """Draw a validation curve per run into comparison_loss.png and comparison_accuracy.png."""
-    _draw("comparison_loss.png", "Validation", LOSS, valid_loss_histories)
-    _draw("comparison_accuracy.png", "Validation", ACCURACY, valid_acc_histories)
-
-
-def _draw(
+def draw_curves(
     path: str, title: str, unit: str, curves: dict[str, Sequence[float]], best: int | None = None
 ) -> None:
     """Draw curves over the epochs, and mark an epoch as the best."""

@@ -251,14 +251,15 @@ class TestProgram(InFolder):
 
     def test_two_configs(self):
         expected = LOADED + GOOD_RUN + OTHER_RUN
-        with mock.patch("utils.plot_comparison", wraps=utils.plot_comparison) as plot_comparison:
+        with mock.patch("utils.draw_curves", wraps=utils.draw_curves) as draw_curves:
             self.assertEqual(self.run_main("some.yaml", "other.yaml"), (0, expected, ""))
         runs = {
             "some: type TwoLayerNet, seed 1024, momentum None": self.columns("some"),
             "other: type SoftmaxRegression, seed 1, momentum 0": self.columns("other"),
         }
-        drawn = [{label: columns[number] for label, columns in runs.items()} for number in (3, 4)]
-        plot_comparison.assert_called_once_with(*drawn)
+        for number, name, unit in ((3, "loss", utils.LOSS), (4, "accuracy", utils.ACCURACY)):
+            drawn = {label: columns[number] for label, columns in runs.items()}
+            draw_curves.assert_any_call(f"comparison_{name}.png", "Validation", unit, drawn)
         self.assertEqual(len(list(Path().glob("*.png"))), 6)
 
     def test_divergence(self):

@@ -64,25 +64,23 @@ class TestPlots(InFolder):
             self.assertEqual(lines, ["training", "validation", *best])
 
     def test_comparison(self):
-        losses = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(40)}
-        accuracies = {"run0": [0.5, 0.6], "run1": [0.7]}
-        figures = self.draw(utils.plot_comparison, losses, accuracies)
-        for name, curves in (("loss", losses), ("accuracy", accuracies)):
-            figure = figures[f"comparison_{name}.png"]
-            figure.draw_without_rendering()  # there is room for all names
-            drawn = {label: values for label, (_, values) in self.lines(figure).items()}
-            self.assertEqual(drawn, curves)
-            looks = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
-            self.assertEqual(len(set(looks)), len(curves))
-            self.assertNotEqual(looks[0][1], looks[1][1])  # two curves may coincide
+        runs = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(40)} | {"run1": [0.7]}
+        figure = self.draw(utils.draw_curves, "some.png", "title", "unit", runs)["some.png"]
+        figure.draw_without_rendering()  # there is room for all names
+        drawn = {label: values for label, (_, values) in self.lines(figure).items()}
+        self.assertEqual(drawn, runs)
+        looks = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
+        self.assertEqual(len(set(looks)), len(runs))
+        self.assertNotEqual(looks[0][1], looks[1][1])  # two curves may coincide
 
     def test_names_are_whole_and_no_formulas(self):
         histories = {name: [1.0] for name in ("a$b^$", "_begins_with_$", "x" * 100)}
-        figure = self.draw(utils.plot_comparison, histories, histories)["comparison_loss.png"]
+        some = "some.png", "title", "unit", histories
+        figure = self.draw(utils.draw_curves, *some)["some.png"]
         self.assertEqual(list(self.lines(figure)), list(histories))
-        utils.plot_comparison(histories, histories)
+        utils.draw_curves(*some)
         figure.draw_without_rendering()
-        inches = int.from_bytes(Path("comparison_loss.png").read_bytes()[16:20], "big") / 150
+        inches = int.from_bytes(Path("some.png").read_bytes()[16:20], "big") / 150
         self.assertGreater(inches, figure.legends[0].get_window_extent().width / figure.dpi)
         for figure in self.draw(utils.plot_curves, *CURVES, title="a$b^$").values():
             figure.draw_without_rendering()
