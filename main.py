@@ -59,7 +59,16 @@ class Config:
     debug: bool = key("Train", "True or False", lambda flag: True, False)
 
     def __post_init__(self):
-        check_values(self)
+        for each in fields(self):
+            value, (expected, allows) = getattr(self, each.name), each.metadata["rule"]
+            if isinstance(value, np.generic):
+                value = value.item()
+            if type(value) is int and isinstance(0.0, each.type):
+                value = float(value)
+            fits = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)
+            if not fits or not (value is None or allows(value)):
+                raise ValueError(f"{each.name}: found {shown(value)}; expected {expected}")
+            object.__setattr__(self, each.name, value)  # a config is frozen for everyone else
 
 
 class Data(NamedTuple):
@@ -207,20 +216,6 @@ def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
     for name, is_required in known.items():
         if is_required and name not in entries:
             raise ValueError(f"{place}{name} is missing; {expected}")
-
-
-def check_values(config: Config) -> None:
-    """Raise a ValueError unless each value suits its key; convert NumPy scalars to Python's."""
-    for each in fields(config):
-        value, (expected, allows) = getattr(config, each.name), each.metadata["rule"]
-        if isinstance(value, np.generic):
-            value = value.item()
-        if type(value) is int and isinstance(0.0, each.type):
-            value = float(value)
-        is_right = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)
-        if not is_right or not (value is None or allows(value)):
-            raise ValueError(f"{each.name}: found {shown(value)}; expected {expected}")
-        object.__setattr__(config, each.name, value)  # a config is frozen for everyone else
 
 
 def shown(value: Any) -> str:
