@@ -153,8 +153,8 @@ def faster(outcomes: dict[str, list[dict]]) -> Figure:
     settings = [*reversed(rates), *outcomes["larger rates"]]
     x = [setting["learning_rate"] for setting in settings]
     points(rate, x, settings, "valid", DARK, "best epoch")
-    last = [100 * setting["history"]["valid_accuracy"][-1]["mean"] for setting in settings]
-    rate.plot(x, last, color=LIGHT[0], marker=LIGHT[1], linestyle=":", label="last epoch")
+    last = [{**setting, "last": setting["history"]["valid_accuracy"][-1]} for setting in settings]
+    points(rate, x, last, "last", LIGHT, "last epoch")
     rate.set(xlabel="learning rate η", ylabel="validation accuracy (%)", ylim=(0, 100))
     logarithmic(rate, "x", (0.01, 0.1, 1, 4, 16))
     rate.legend(loc="lower left")
@@ -164,7 +164,7 @@ def faster(outcomes: dict[str, list[dict]]) -> Figure:
 def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
     """Draw the best accuracies against the rate, and the curves behind them."""
     figure, (left, *others) = new_figure(4, 2.55, 2.3)
-    for axes, size, look in zip(others, (8, 32, 128), (DARK, MIDDLE, LIGHT)):
+    for axes, size, look in zip(others, (8, 32, 128), LINES[3:]):  # not the colours of rates
         grid = outcomes["batch size and rate"]
         settings = [setting for setting in grid if setting["batch_size"] == size]
         rates = [setting["learning_rate"] for setting in settings]
@@ -172,6 +172,7 @@ def batch_size_and_rate(outcomes: dict[str, list[dict]]) -> Figure:
         lines, legend = named(settings, "η = {learning_rate:g}"), "inside" if size == 8 else ""
         curves(axes, lines, "validation", (86, 98.5), f"batches of {size}", legend)
     left.set(xlabel="learning rate η", ylabel="validation accuracy (%)", title="best epochs")
+    left.set_ylim(86, 98.5)
     logarithmic(left, "x", (0.05, 0.2, 0.8))
     left.legend()
     return figure
