@@ -557,7 +557,7 @@ class TestReading(InFolder):
             (fractions.Fraction(1, 2), 0.5),
         ):
             line = json.dumps(remote.encode(value, repr))
-            np.testing.assert_equal(remote.decode(json.loads(line), None), expected)
+            np.testing.assert_equal(remote.decode(line, None), expected)
 
 
 class TestAutograder(InFolder):
