@@ -13,6 +13,7 @@ starts two processes for that: `run_tests.py` runs the tests, `remote.py` the su
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 from tests import ROOT
@@ -32,40 +33,36 @@ SHARED = (
 )
 
 
-def write_skeleton(folder: Path) -> None:
-    """Write the students' skeleton into a new folder; if the folder exists, leave it as it is."""
-    files = _solution()
-    for file in (HERE / "skeleton").rglob("*.py"):
-        name = file.relative_to(HERE / "skeleton").as_posix()
-        files[name] = without_solutions(name, files[name].decode()).encode()
-    _write(folder, files)
+def log(line: str) -> None:
+    print(f"course: {line}", file=sys.stderr)
 
 
-def write_solution(folder: Path) -> None:
-    """Write the skeleton with its solutions into a new folder."""
-    _write(folder, _solution())
+def write_skeleton(folder: Path, solved: bool = False) -> None:
+    """Write the students' skeleton into a new folder; if the folder exists, leave it as it is.
 
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+    With `solved`, the solutions stay in. Lines end in LF, of .bat in CRLF.
+    """
+    skeleton, contents = HERE / "skeleton", {}
+    files = {file.relative_to(skeleton).as_posix(): file for file in skeleton.rglob("*")}
+    for name, file in (files | {name: ROOT / name for name in SHARED}).items():
+        if file.is_file() and "__pycache__" not in name:
+            content = file.read_bytes()
+            if file.suffix != ".pdf":
+                content = content.replace(b"\r\n", b"\n")
+            if file.suffix == ".bat":
+                content = content.replace(b"\n", b"\r\n")
+            if file.suffix == ".py" and name in files and not solved:
+                content = without_solutions(name, content.decode()).encode()
+            contents[name] = content
     folder.mkdir(parents=True)
-    for name, content in files.items():
+    for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
 
 
-def _solution() -> dict[str, bytes]:
-    """Return the files of the skeleton with its solutions; lines end in LF, of .bat in CRLF."""
-    skeleton = HERE / "skeleton"
-    files = {file.relative_to(skeleton).as_posix(): file for file in skeleton.rglob("*")}
-    files |= {name: ROOT / name for name in SHARED}
-    contents = {}
-    for name, file in files.items():
-        if file.is_file() and "__pycache__" not in name:
-            contents[name] = file.read_bytes()
-            if file.suffix != ".pdf":
-                lines = contents[name].replace(b"\r\n", b"\n").split(b"\n")
-                contents[name] = (b"\r\n" if file.suffix == ".bat" else b"\n").join(lines)
-    return contents
+def write_solution(folder: Path) -> None:
+    """Write the skeleton with its solutions into a new folder."""
+    write_skeleton(folder, solved=True)
 
 
 def without_solutions(name: str, text: str) -> str:

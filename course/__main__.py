@@ -1,12 +1,11 @@
 """The command line: python -m course skeleton, grade or autograder."""
 
 import argparse
-import json
 import signal
 import sys
 from pathlib import Path
 
-from course import HERE, write_skeleton
+from course import HERE, log, write_skeleton
 from tests import ROOT
 
 
@@ -32,13 +31,17 @@ def main() -> int:
         if arguments.command == "skeleton":
             write_skeleton(arguments.path)
             print(f"{arguments.path}: start with README.md")
+        elif not (ROOT / "data/mnist_test.csv").exists():
+            raise ValueError("data/mnist_test.csv is missing; make it with: sh data/get_data.sh")
         elif arguments.command == "grade":
-            run_grade(arguments, mnist())
+            from course.roster import grade_all  # needs Linux or macOS
+
+            grade_all(arguments, ROOT / "data")
         else:
             from course.grader import check_points, write_autograder
 
             arguments.path.parent.stat()  # or a FileNotFoundError
-            check_points(HERE / "rubric.yaml", mnist())
+            check_points(HERE / "rubric.yaml", ROOT / "data")
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except (OSError, ValueError) as error:
@@ -48,43 +51,6 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def log(line: str) -> None:
-    print(f"course: {line}", file=sys.stderr)
-
-
-def mnist() -> Path:
-    """Return the folder of MNIST's files, or raise a ValueError that says how to make them."""
-    if not (ROOT / "data/mnist_test.csv").exists():
-        raise ValueError("data/mnist_test.csv is missing; make it with: sh data/get_data.sh")
-    return ROOT / "data"
-
-
-def run_grade(arguments: argparse.Namespace, data: Path) -> None:
-    """Grade one submission and print a table, or a class."""
-    from course import processes  # needs Linux or macOS
-    from course.grader import Grader, table
-    from course.roster import grade_class, write
-    from course.rubric import read_rubric
-
-    if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
-        raise ValueError("for feedback, or several submissions, name a file for the grades: --csv")
-    results = [file.parent for file in (arguments.json, arguments.csv) if file]
-    for path in (*arguments.paths, *results):
-        path.stat()  # or a FileNotFoundError
-    rubric = read_rubric(HERE / "rubric.yaml")
-    with processes.workplace(data) as place:
-        grader = Grader(rubric, place)
-        log(grader.try_out())
-        if arguments.csv:
-            options = arguments.csv, arguments.feedback, arguments.jobs
-            grade_class(grader, arguments.paths, *options, log)
-        else:
-            results = grader.grade(arguments.paths[0])
-            if arguments.json:
-                write(arguments.json, json.dumps(results, indent=1))
-            print(table(results))
 
 
 if __name__ == "__main__":

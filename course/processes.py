@@ -6,7 +6,6 @@ Until a submission's processes have ended, root changes nothing that they can ch
 import fcntl
 import json
 import os
-import pwd
 import shutil
 import site
 import socket
@@ -27,7 +26,7 @@ from tests import ROOT
 LOCKS = Path("/var/run/course-grader")
 NUMBERS = range(58000, 60000, 2)  # user IDs, of which each grade reserves two
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
-KEPT = 100_000  # bytes of an output
+MOST_PRINTED = 30_000  # bytes; a pipe, which is full at 32 kB or more, loses what does not fit
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a running submission, folders included
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
@@ -42,7 +41,7 @@ def two_users(isolate: bool) -> Iterator[Users]:
         return
     LOCKS.mkdir(mode=0o700, exist_ok=True)
     for number in NUMBERS:
-        if has_name(number) or has_name(number + 1):
+        if any(quietly("id", user)[0] != 1 for user in (number, number + 1)):  # it has a name
             continue
         with (LOCKS / str(number)).open("w") as lock:
             try:
@@ -55,14 +54,6 @@ def two_users(isolate: bool) -> Iterator[Users]:
     raise ValueError("all user IDs from 58000 to 59999 are in use")
 
 
-def has_name(user: int) -> bool:
-    """Tell whether a user ID is taken."""
-    with suppress(KeyError):
-        pwd.getpwuid(user)
-        return True
-    return False
-
-
 def as_user(user: int | None) -> dict:
     """Return the arguments that make Popen start a process as another user."""
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
@@ -70,9 +61,9 @@ def as_user(user: int | None) -> dict:
 
 def quietly(*command, user: int | None = None) -> tuple[int, str]:
     """Run a command as a user; return its status and its output."""
-    options = {"cwd": "/", "capture_output": True, "timeout": 60}
+    options = {"cwd": "/", "capture_output": True, "timeout": 60, **as_user(user)}
     with suppress(OSError, subprocess.TimeoutExpired):  # no such command, or too slow
-        done = subprocess.run([*map(str, command)], check=False, **options, **as_user(user))
+        done = subprocess.run([*map(str, command)], check=False, **options)
         return done.returncode, done.stdout.decode(errors="replace")
     return -1, ""
 
@@ -89,18 +80,20 @@ def workplace(data: Path) -> Iterator[Path]:
     import matplotlib.font_manager  # makes its list of fonts if there is none
 
     place = Path(tempfile.mkdtemp(prefix="grade-"))
-    shared, project, fonts = place / "data", place / "project", place / "fonts"
+    shared, tests, submission = place / "data", place / "run/tests", place / "run/submission"
     try:
         for name in ("configs", "course", "tests"):
-            shutil.copytree(ROOT / name, project / name)
-        shutil.copytree(matplotlib.get_cachedir(), fonts)
+            shutil.copytree(ROOT / name, tests / name)
+        shutil.copytree(matplotlib.get_cachedir(), submission)  # is its MPLCONFIGDIR
         (shared / "tests").mkdir(parents=True)
         shutil.copy(ROOT / "tests/inside.py", shared / "tests")
         for file in (data / "mnist_train.csv", data / "mnist_test.csv", HERE / "remote.py"):
             shutil.copy(file, shared)
-        (project / "data").symlink_to(shared)
+        (tests / "data").symlink_to(shared)
+        (submission / "data").mkdir(exist_ok=True)
+        (submission / "data/mnist_train.csv").symlink_to(shared / "mnist_train.csv")
         quietly("chmod", "-R", "u=rwX,go=rX", shared)
-        quietly("chmod", "700", project, fonts)
+        quietly("chmod", "700", place / "run", tests, submission)
         place.chmod(0o711)
         yield place
     finally:
@@ -126,17 +119,13 @@ class Runner(NamedTuple):
             stack.callback(quietly, "rm", "-rf", folder)
             if self.users[1] is not None:
                 stack.callback(end_all, self.users[1])
-            shutil.copytree(self.place / "project", tests, symlinks=True)
-            shutil.copytree(self.place / "fonts", submission)  # is its MPLCONFIGDIR
+            shutil.copytree(self.place / "run", folder, symlinks=True, dirs_exist_ok=True)
             for name, content in self.files.items():
                 for file in (tests / "submission" / name, submission / name):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_bytes(content)
             requests = [[item.tests, item.seed, item.seconds] for item in items]
             (tests / "requests.json").write_text(json.dumps(requests))
-            (submission / "data").mkdir(exist_ok=True)
-            train = "data/mnist_train.csv"
-            (submission / train).symlink_to(self.place / train)
             folder.chmod(0o711)
             ours, theirs = socket.socketpair()
             runner = ["-m", "course.run_tests", ours.fileno()]
@@ -151,9 +140,7 @@ class Runner(NamedTuple):
 
     def follow(self, items: list[RubricItem], folder: Path, tests, submission):
         """Collect messages and output; end the run if it takes too much time or space."""
-        printed, stopped = bytearray(), ""
-        reader = threading.Thread(target=read, args=[submission.stdout, printed], daemon=True)
-        reader.start()
+        stopped = ""
         while True:
             try:
                 output, errors = tests.communicate(timeout=0.5)
@@ -172,22 +159,17 @@ class Runner(NamedTuple):
             errors = errors.decode(errors="replace").strip()
             found.append([stopped or f"the tests ended without a result: {errors[-300:]}"])
         submission.kill()
-        reader.join(timeout=5)
+        os.set_blocking(submission.stdout.fileno(), False)
+        printed = submission.stdout.read() or b""
+        if len(printed) > MOST_PRINTED:
+            printed += f"\nmore than {MOST_PRINTED:,} bytes".encode()
         return found, printed.decode(errors="replace")
-
-
-def read(stream, content: bytearray) -> None:
-    """Read a stream to its end; keep its beginning, then a byte of each chunk that is not blank."""
-    while chunk := stream.read1(KEPT):
-        kept = chunk if len(content) < KEPT else chunk.strip()[:1]
-        content += kept[: 2 * KEPT - len(content)]
 
 
 def start(stack: ExitStack, command: list, folder: Path, user: int | None, wire, errors):
     """Give a folder to a user; start Python there, with an end of the wire and a new environment."""
     if user is not None:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, user, user, follow_symlinks=False)
+        quietly("chown", "-hR", f"{user}:{user}", folder)
     environment = {
         **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder)),
         "OMP_NUM_THREADS": "1",

@@ -216,6 +216,7 @@ class Remote:
 
 
 if __name__ == "__main__":
+    os.set_blocking(1, False)
     limit(int(sys.argv[2]))
     sys.path.insert(0, os.getcwd())
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,49 +1,68 @@
-"""Grade a class: a row of a CSV and a text for each submission."""
+"""Grade one submission and print a table; or a class, with a row of a CSV and a text for each."""
 
 import csv
 import io
+import json
 import os
 import re
 import time
-from collections.abc import Callable
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from course import processes
+from course import HERE, log, processes
 from course.grader import PRIVATE_COUNT, Grader, table
+from course.rubric import read_rubric
 
 NOT_SUBMISSIONS = re.compile(r"\.|__MACOSX|.*\.(csv|yml)$")
 
 
-def grade_class(
-    grader: Grader,
-    paths: list[Path],
-    csv_file: Path,
-    feedback: Path | None,
-    jobs: int,
-    log: Callable[[str], None],
-) -> None:
+def grade_all(arguments: Namespace, data: Path) -> None:
+    """Do what the command `grade` asks for."""
+    if arguments.csv is None and (len(arguments.paths) > 1 or arguments.feedback):
+        raise ValueError("for feedback, or several submissions, name a file for the grades: --csv")
+    results = [file.parent for file in (arguments.json, arguments.csv) if file]
+    for path in (*arguments.paths, *results):
+        path.stat()  # or a FileNotFoundError
+    rubric = read_rubric(HERE / "rubric.yaml")
+    with processes.workplace(data) as place:
+        grader = Grader(rubric, place)
+        log(grader.try_out())
+        if arguments.csv:
+            grade_class(grader, arguments)
+        else:
+            results = grader.grade(arguments.paths[0])
+            if arguments.json:
+                write(arguments.json, json.dumps(results, indent=1))
+            print(table(results))
+
+
+def grade_class(grader: Grader, arguments: Namespace) -> None:
     """Grade submissions in parallel, except those that already have a row in the CSV."""
-    checks = [f"{check.title()} ({check.points:g})" for check in grader.rubric.checks]
+    checks = [
+        f"{check.part} {check.name}{' (private)' * check.private} ({check.points:g})"
+        for check in grader.rubric.checks
+    ]
     header = ["submission", "score", "rules broken", "note", *checks]
-    submissions, rows = find_submissions(paths), read_rows(csv_file, header)
+    submissions, rows = find_submissions(arguments.paths), read_rows(arguments.csv, header)
     waiting = [name for name in submissions if name not in rows]
-    log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {csv_file}")
-    if feedback:
-        feedback.mkdir(parents=True, exist_ok=True)
+    log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {arguments.csv}")
+    if arguments.feedback:
+        arguments.feedback.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = {pool.submit(grader.grade, submissions[name]): name for name in waiting}
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 name, results = futures[future], future.result()
-                if feedback:
+                if arguments.feedback:
                     text = table(results, "points" if grader.rubric.show_private else "nothing")
-                    write(feedback / f"{name.replace(os.sep, '_')}.txt", f"{name}\n\n{text}\n")
+                    file = arguments.feedback / f"{name.replace(os.sep, '_')}.txt"
+                    write(file, f"{name}\n\n{text}\n")
                 rows[name] = row(name, results)
                 lines = io.StringIO()
                 csv.writer(lines, lineterminator="\n").writerows([header, *sorted(rows.values())])
-                write(csv_file, lines.getvalue())
+                write(arguments.csv, lines.getvalue())
                 minutes = (time.monotonic() - started) / done * (len(waiting) - done) / 60
                 log(f"{done}/{len(waiting)} {name}: {results['score']:g}; {minutes:.0f} min left")
         except BaseException:  # Ctrl-C, too
@@ -59,12 +78,9 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
     """
     found = []
     for path in paths:
-        if path.is_dir() and not (path / "utils.py").exists():
-            found += [
-                each for each in sorted(path.iterdir()) if not NOT_SUBMISSIONS.match(each.name)
-            ]
-        else:
-            found.append(path)
+        is_class = path.is_dir() and not (path / "utils.py").exists()
+        found += sorted(path.iterdir()) if is_class else [path]
+    found = [path for path in found if not NOT_SUBMISSIONS.match(path.name)]
     names = [path.name for path in found]
     names = [path.name if names.count(path.name) == 1 else str(path) for path in found]
     for name in names:

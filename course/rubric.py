@@ -33,9 +33,6 @@ class RubricItem:
         if bool(self.tests) == self.printing:
             raise ValueError(f"{self.name}: expected either tests or printing")
 
-    def title(self) -> str:
-        return f"{self.part} {self.name}{' (private)' if self.private else ''}"
-
     def result(self) -> dict:
         """Return the result in Gradescope's form."""
         return {
@@ -67,11 +64,6 @@ class Rubric:
     def __post_init__(self):
         check_types(self)
         self.allowed = re.compile("|".join(f"(?:{line})" for line in ["", *self.allowed_output]))
-
-    def in_order(self) -> list[RubricItem]:
-        """Return the items to run, slow ones last, so that they cost others no time."""
-        items = [item for item in self.rules + self.checks if not item.printing]
-        return sorted(items, key=lambda item: (item.seconds, item.private))
 
     def check_printing(self, printed: str, private: bool) -> None:
         """Mark the rules about printing as broken if more is printed than is allowed."""

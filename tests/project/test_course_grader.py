@@ -1,5 +1,6 @@
 """The grader: what a submission gets, and that an attack gets nothing."""
 
+import argparse
 import collections
 import contextlib
 import fractions
@@ -96,8 +97,8 @@ def compute_accuracy(self, x_pred, y):
     others = {*filter(str.isdigit, os.listdir("/proc"))} - {str(os.getpid())}
     done = [*{*os.environ} - {*known.split()}]
     for function, places in (
-        (lambda top: open(top + "/new", "w"), ("../..", "../tests", "../../project", "../../data")),
-        (open, ("../tests/submission/utils.py", "../../project/course/rubric.yaml")),
+        (lambda top: open(top + "/new", "w"), ("../..", "../tests", "../../run", "../../data")),
+        (open, ("../tests/submission/utils.py", "../../run/tests/course/rubric.yaml")),
         (os.listdir, ("..", "../..", "../tests")),
         (lambda number: os.kill(int(number), 0), others),
     ):
@@ -248,7 +249,7 @@ class TestGrader(InFolder):
             processes.end_all(user)
             self.assertFalse(closed.exists())
         with (
-            mock.patch.object(processes, "has_name", lambda number: number < 58005),
+            mock.patch.object(processes, "quietly", lambda _, user: (user > 58004, "")),
             mock.patch.object(processes, "end_all") as ends,
             processes.two_users(True) as users,
         ):
@@ -274,7 +275,7 @@ class TestGrader(InFolder):
         self.assertEqual(self.grade("2.2 a SoftmaxRegression, initial")[0], 0)
 
     def test_what_is_learned_is_measured_on_our_data(self):
-        config = self.place / "project/configs/config_twolayer.yaml"
+        config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
         for attack, message in ((EASY_DATA, "expected 0.5"), (TRAINED, "0.0000 of the test")):
@@ -290,7 +291,7 @@ class TestGrader(InFolder):
             (
                 "import os; print(10**5 * '  ' + '.', flush=True); os.ftruncate(1, 0)",
                 0,
-                "printed: .",
+                "printed: more than 30,000 bytes",
             ),
             (
                 "import sys; print('Loading training data...'); print('a warning', file=sys.stderr)",
@@ -408,19 +409,22 @@ class TestGrader(InFolder):
             Path("class", name).touch()
         grader = self.grader("2.1 c", rules=["printed"], private=True)
 
-        def run(jobs: int, file: str, log=lambda line: None) -> str:
-            roster.grade_class(grader, [Path("class")], Path(file), Path("feedback"), jobs, log)
-            return Path(file).read_text()
+        def run(jobs: int, file: str, **options) -> list:
+            names = {"paths": [Path("class")], "csv": Path(file), "feedback": Path("feedback")}
+            with mock.patch.object(roster, "log", **options) as log:
+                roster.grade_class(grader, argparse.Namespace(jobs=jobs, **names))
+            return [line for (line,), _ in log.call_args_list]
 
-        whole = run(2, "whole.csv")
+        run(2, "whole.csv")
+        whole = Path("whole.csv").read_text()
         self.addCleanup(processes.stopping.clear)
         with self.assertRaises(KeyboardInterrupt):
-            run(1, "parts.csv", log=mock.Mock(side_effect=[None, KeyboardInterrupt]))
+            run(1, "parts.csv", side_effect=[None, KeyboardInterrupt])
         self.assertEqual(Path("parts.csv").read_text().count("\n"), 2)
         self.assertTrue(processes.stopping.is_set())
         processes.stopping.clear()
-        lines = []
-        self.assertEqual(run(1, "parts.csv", lines.append), whole)
+        lines = run(1, "parts.csv")
+        self.assertEqual(Path("parts.csv").read_text(), whole)
         self.assertEqual(lines[0], "4 submissions, 3 of them without a row in parts.csv")
         self.assertEqual(len(lines), 1 + 3)
         expected = """\
@@ -538,8 +542,6 @@ class TestReading(InFolder):
                     read_rubric(Path("rubric.yaml"))
         Path("rubric.yaml").write_text(text.replace("cost: 10", "cost: 0"))
         self.assertEqual(len(read_rubric(Path("rubric.yaml")).rules), len(rubric.rules) - 2)
-        order = [item.seconds for item in rubric.in_order()]
-        self.assertEqual(order, sorted(order))  # a check that uses up the time costs no other
         for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
