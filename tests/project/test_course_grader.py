@@ -123,24 +123,11 @@ _baseNetwork.compute_accuracy = compute_accuracy
 """
 TRAIN = """
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
-    """
+    {}
+    return 0.0, 1.0
+"""
 # Weights that were trained elsewhere: they know all made-up images.
-TRAINED = (
-    TRAIN
-    + """model.weights.clear()
-    model.weights["W1"] = np.repeat(np.eye(10), [*[70] * 9, 154], axis=0)
-    return 0.0, 1.0
-"""
-)
-# It learns nothing, but writes a test set on which a network of zeros is always right.
-EASY_DATA = (
-    TRAIN
-    + """model.weights["W1"][:] = 0
-    with open("data/mnist_test.csv", "w") as file:
-        file.write(("0," * 785)[:-1] + "\\n")
-    return 0.0, 1.0
-"""
-)
+TRAINED = "model.weights['W1'] = np.repeat(np.eye(10), [*[70] * 9, 154], axis=0)"
 
 
 def write_rubric(path: Path, checks, rules=(), seconds=None, private=False) -> None:
@@ -159,12 +146,9 @@ def write_rubric(path: Path, checks, rules=(), seconds=None, private=False) -> N
     path.write_text(yaml.safe_dump(content))
 
 
-def can_isolate() -> bool:
-    """Tell whether this is root, and other users can run this Python, as on Gradescope."""
-    if os.geteuid():
-        return False
-    status, _ = processes.quietly(sys.executable, "-c", "import numpy, matplotlib", user=65534)
-    return status == 0
+# Whether this is root, and other users can run this Python, as on Gradescope.
+IMPORT = sys.executable, "-c", "import numpy, matplotlib"
+CAN_ISOLATE = os.geteuid() == 0 and processes.quietly(*IMPORT, user=65534)[0] == 0
 
 
 class TestGrader(InFolder):
@@ -172,7 +156,6 @@ class TestGrader(InFolder):
 
     @classmethod
     def setUpClass(cls):
-        cls.isolate = can_isolate()
         folder = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, folder)
         write_made_up_data(folder, train=2000)
@@ -193,7 +176,7 @@ class TestGrader(InFolder):
     def grader(self, *checks, **options) -> Grader:
         """Return a grader with a rubric of a few rules and checks."""
         write_rubric(Path("rubric.yaml"), checks, **options)
-        return Grader(read_rubric(Path("rubric.yaml")), self.place, self.isolate)
+        return Grader(read_rubric(Path("rubric.yaml")), self.place, CAN_ISOLATE)
 
     def grade(self, *checks, **options):
         """Grade by some rules and checks; return the score, and each output by name."""
@@ -215,7 +198,7 @@ class TestGrader(InFolder):
         self.assertEqual([*self.place.glob("run-*")], [])
 
     def test_what_a_submission_reaches(self):
-        if not self.isolate:
+        if not CAN_ISOLATE:
             self.skipTest("only root can isolate")
         self.change("models/_base_network.py", LOOK_AROUND)
         for test in self.grader("2.1 c", private=True).grade(self.submission)["tests"]:
@@ -278,8 +261,8 @@ class TestGrader(InFolder):
         config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, message in ((EASY_DATA, "expected 0.5"), (TRAINED, "0.0000 of the test")):
-            self.change("utils.py", attack)
+        for attack, message in (("pass", "expected 0.5"), (TRAINED, "0.0000 of the test")):
+            self.change("utils.py", TRAIN.format(attack))
             score, outputs = self.grade("configs config_soft")
             self.assertEqual(score, 0)
             self.assertIn(message, *outputs.values())
@@ -287,12 +270,8 @@ class TestGrader(InFolder):
     def test_printing(self):
         function = "def ReLU(self, X):\n {}\n return np.maximum(X, 0)\n_baseNetwork.ReLU = ReLU\n"
         for statement, expected, message in (
-            ("print('here')", 0, "printed: here"),
-            (
-                "import os; print(10**5 * '  ' + '.', flush=True); os.ftruncate(1, 0)",
-                0,
-                "printed: more than 30,000 bytes",
-            ),
+            ("import os; print('here'); os.ftruncate(1, 0)", 0, "printed: here"),
+            ("print(10**5 * '  ' + '.')", 0, "printed: more than 30,000 bytes"),
             (
                 "import sys; print('Loading training data...'); print('a warning', file=sys.stderr)",
                 6,
@@ -304,6 +283,7 @@ class TestGrader(InFolder):
                 score, outputs = self.grade("2.1 a", rules=["printed"])
                 self.assertEqual(score, expected)
                 self.assertEqual(outputs["nothing is printed (-all)"], message)
+                self.assertEqual("ftruncate" in statement, bool(outputs["ReLU"]))
 
     def test_code_that_cannot_be_imported(self):
         for name, text, message in (
@@ -586,7 +566,7 @@ class TestAutograder(InFolder):
         path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path}
         done = subprocess.run([run], env=environment, capture_output=True, text=True, check=False)
-        if os.geteuid() == 0 and not can_isolate():
+        if os.geteuid() == 0 and not CAN_ISOLATE:
             self.assertEqual(done.returncode, 2)
             self.assertRegex(done.stderr, r"^course: root cannot run students' code .*\n$")
             return
