@@ -1,9 +1,5 @@
 """The course around the assignment: the skeleton that students complete, and the grader.
 
-    python -m course skeleton DIR
-    python -m course grade SUBMISSION... [--json FILE] [--csv FILE [--feedback DIR] [--jobs N]]
-    python -m course autograder FILE.zip
-
 `skeleton/` contains complete code; what students write is between `# BEGIN SOLUTION` and
 `# END SOLUTION`. `mistakes.py` lists typical mistakes, each a patch of that code. `rubric.yaml`
 says what is graded; `grader.py` grades one submission by it, `roster.py` a class. `processes.py`

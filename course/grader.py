@@ -39,14 +39,11 @@ PRIVATE_COUNT = "The score counts private checks, too; their results are not sho
 
 
 class Grader(NamedTuple):
-    """A rubric, and the folder that `processes.workplace` has made.
-
-    With `isolate`, root runs submissions as another user.
-    """
+    """A rubric, and where runs take place."""
 
     rubric: Rubric
-    place: Path
-    isolate: bool = True
+    place: Path  # as `processes.workplace` makes it
+    isolate: bool = True  # if this is root, run submissions as another user
 
     def grade(self, submission: Path) -> dict:
         """Grade a submission; return the results in Gradescope's form."""
@@ -143,11 +140,12 @@ def write_autograder(file: Path) -> None:
     """Write the archive for Gradescope, without solutions: a submission could find them there."""
     files = [ROOT / name for name in SHARED if name.startswith(("configs/", "data/", "tests/"))]
     files += [path for path in HERE.glob("*.py") if path.name != "mistakes.py"]
+    files += [HERE / "rubric.yaml", *(HERE / "skeleton").rglob("*.py")]
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for script in ("setup.sh", "run_autograder"):
             archive.write(HERE / "autograder" / script, script)
-        for path in [*files, HERE / "rubric.yaml"]:
-            archive.write(path, path.relative_to(ROOT))
-        for path in (HERE / "skeleton").rglob("*.py"):
-            text = without_solutions(path.name, path.read_text())
+        for path in files:
+            text = path.read_text(encoding="utf-8")
+            if HERE / "skeleton" in path.parents:
+                text = without_solutions(path.name, text)
             archive.writestr(path.relative_to(ROOT).as_posix(), text)

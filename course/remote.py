@@ -100,10 +100,9 @@ def serve(wire: socket.socket) -> None:
 def explain(error: BaseException, home: str) -> str:
     """Describe an error, with the submission's line that it comes from."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
-        file = frame.f_code.co_filename
-        if file.startswith(f"{home}/"):
-            return f"{os.path.relpath(file, home)}, line {line}: {text}"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(f"{home}/"):
+            return f"{os.path.relpath(frame.filename, home)}, line {frame.lineno}: {text}"
     return text
 
 

@@ -10,18 +10,14 @@ import yaml
 
 @dataclasses.dataclass
 class RubricItem:
-    """A check or a rule, and its result.
-
-    A check earns its points if all its tests pass. Breaking a rule costs `cost` points, or "all". A
-    rule about `printing` has no tests: it is broken when the submission prints what is not allowed.
-    """
+    """A check or a rule, as in rubric.yaml, and its result."""
 
     part: str
     name: str
     tests: list = dataclasses.field(default_factory=list)
     points: float = 0
-    cost: float = 0
-    printing: bool = False
+    cost: float = 0  # or "all"
+    printing: bool = False  # instead of tests: broken if what is printed is not allowed
     private: bool = False
     seed: int = 0
     seconds: int = 5  # of CPU time
@@ -116,7 +112,11 @@ def read_rubric(path: Path) -> Rubric:
     """Read a rubric, or raise a ValueError that says what is wrong with it."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader)
-        seeds = {kind: seed_number(content.pop(f"{kind}_seed")) for kind in ("public", "private")}
+        seeds = {kind: content.pop(f"{kind}_seed") for kind in ("public", "private")}
+        for kind, seed in seeds.items():
+            if seed is None:
+                raise ValueError("a seed is empty")
+            seeds[kind] = seed % 2**32 if type(seed) is int else zlib.crc32(str(seed).encode())
         rules = [RubricItem("rule", **entry) for entry in content.pop("rules")]
         checks = []
         for entry in content.pop("checks"):
@@ -132,10 +132,3 @@ def read_rubric(path: Path) -> Rubric:
         raise ValueError(f"{path}: {error} is missing") from None
     except (AttributeError, TypeError, ValueError, re.error, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
-
-
-def seed_number(seed) -> int:
-    """Turn any text or number into a seed below 2**32; leave one that is valid."""
-    if seed is None:
-        raise ValueError("a seed is empty")
-    return seed % 2**32 if type(seed) is int else zlib.crc32(str(seed).encode())

@@ -1,7 +1,5 @@
 """Run tests against a submission at the other end of a wire; the grader starts this.
 
-    python -m course.run_tests DESCRIPTOR
-
 Each entry of requests.json is [tests, seed, seconds]; with 0 seconds the tests are only loaded. For
 each entry, until one fails, the messages of its failed tests are printed as a line of JSON.
 submission/ is a copy of the submission. The handout's rules and the default configs are tested
