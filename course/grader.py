@@ -59,14 +59,13 @@ class Grader(NamedTuple):
         waiting = [item for item in rubric.rules + rubric.checks if item.tests]
         waiting.sort(key=lambda item: (item.seconds, item.private))
         with processes.two_users(self.isolate) as users:
-            run = processes.Runner(files, self.place, users, deadline)
             while waiting:
                 if time.monotonic() > deadline:
                     return rubric.results("Time ran out; the last checks were not run.")
                 # Private and visible checks share no process.
                 private, items = next(groupby(waiting, lambda item: item.private))
                 group = list(items)
-                found, printed = run(group)
+                found, printed = processes.run(group, files, self.place, users, deadline)
                 if len(found) > 1 and found[-1] and "TimeoutError" not in str(found[-1]):
                     found.pop()  # for a second try, first in new processes
                 rubric.check_printing(printed, private)
@@ -86,9 +85,9 @@ class Grader(NamedTuple):
         names = sorted({test for item in items for test in item.tests})
         files = read_submission(HERE / "skeleton")
         with processes.two_users(self.isolate) as users:
-            run = processes.Runner(files, self.place, users, time.monotonic() + 120)
             try:
-                [messages], _ = run([RubricItem("", "", names, seconds=0)])
+                options = files, self.place, users, time.monotonic() + 120
+                [messages], _ = processes.run([RubricItem("", "", names, seconds=0)], *options)
             except OSError as error:
                 messages = [str(error)]
             reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
@@ -128,7 +127,6 @@ def check_points(rubric: Path, data: Path) -> None:
     """Raise a ValueError unless the plain solution gets all points by a rubric."""
     with tempfile.TemporaryDirectory() as folder, processes.workplace(data) as place:
         grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
-        grader.try_out()
         write_solution(Path(folder, "solution"))
         for test in grader.grade(Path(folder, "solution"))["tests"]:
             if test["status"] == "failed":

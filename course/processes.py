@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from course import HERE
 from course.rubric import RubricItem
@@ -100,70 +99,65 @@ def workplace(data: Path) -> Iterator[Path]:
         quietly("rm", "-rf", place)  # whatever its names and depth
 
 
-class Runner(NamedTuple):
-    """Runs tests against one submission."""
+def run(
+    items: list[RubricItem], files: dict[str, bytes], place: Path, users: Users, deadline: float
+) -> tuple[list[list[str]], str]:
+    """Run items one after the other in two new processes, until an item fails or time is up.
 
-    files: dict[str, bytes]
-    place: Path
-    users: Users
-    deadline: float  # as time.monotonic() gives it
+    Return a list of failed tests' messages for each item run, and all that was printed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=place))
+    tests, submission = folder / "tests", folder / "submission"
+    with ExitStack() as stack:  # last in, first out
+        stack.callback(quietly, "rm", "-rf", folder)
+        if users[1] is not None:
+            stack.callback(end_all, users[1])
+        shutil.copytree(place / "run", folder, symlinks=True, dirs_exist_ok=True)
+        for name, content in files.items():
+            for file in (tests / "submission" / name, submission / name):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        requests = [[item.tests, item.seed, item.seconds] for item in items]
+        (tests / "requests.json").write_text(json.dumps(requests))
+        folder.chmod(0o711)
+        ours, theirs = socket.socketpair()
+        runner = ["-m", "course.run_tests", ours.fileno()]
+        seconds = 10 + sum(item.seconds for item in items)
+        server = ["-u", "-W", "ignore", place / "data/remote.py", theirs.fileno(), seconds]
+        with ours, theirs:
+            started = (
+                start(stack, runner, tests, users[0], ours, subprocess.PIPE),
+                start(stack, server, submission, users[1], theirs, subprocess.DEVNULL),
+            )
+        return follow(*started, len(items), submission, users[1], deadline)
 
-    def __call__(self, items: list[RubricItem]) -> tuple[list[list[str]], str]:
-        """Run items one after the other in two new processes, until an item fails.
 
-        Return a list of failed tests' messages for each item run, and all that was printed.
-        """
-        folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.place))
-        tests, submission = folder / "tests", folder / "submission"
-        with ExitStack() as stack:  # last in, first out
-            stack.callback(quietly, "rm", "-rf", folder)
-            if self.users[1] is not None:
-                stack.callback(end_all, self.users[1])
-            shutil.copytree(self.place / "run", folder, symlinks=True, dirs_exist_ok=True)
-            for name, content in self.files.items():
-                for file in (tests / "submission" / name, submission / name):
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    file.write_bytes(content)
-            requests = [[item.tests, item.seed, item.seconds] for item in items]
-            (tests / "requests.json").write_text(json.dumps(requests))
-            folder.chmod(0o711)
-            ours, theirs = socket.socketpair()
-            runner = ["-m", "course.run_tests", ours.fileno()]
-            seconds = 10 + sum(item.seconds for item in items)
-            server = ["-u", "-W", "ignore", self.place / "data/remote.py", theirs.fileno(), seconds]
-            with ours, theirs:
-                started = (
-                    start(stack, runner, tests, self.users[0], ours, subprocess.PIPE),
-                    start(stack, server, submission, self.users[1], theirs, subprocess.DEVNULL),
-                )
-            return self.follow(items, submission, *started)
-
-    def follow(self, items: list[RubricItem], folder: Path, tests, submission):
-        """Collect messages and output; end the run if it takes too much time or space."""
-        stopped = ""
-        while True:
-            try:
-                output, errors = tests.communicate(timeout=0.5)
-                break
-            except subprocess.TimeoutExpired:
-                if stopping.is_set():
-                    raise KeyboardInterrupt from None
-                if time.monotonic() > self.deadline:
-                    stopped = "stopped: the time for all checks is up"
-                if uses_too_much(folder, self.users[1]):
-                    stopped = f"stopped: more than {MOST_FILES} files or 200 MB"
-                if stopped:
-                    tests.kill()
-        found = [json.loads(line) for line in output.split(b"\n")[:-1]]
-        if not any(found) and len(found) < len(items):
-            errors = errors.decode(errors="replace").strip()
-            found.append([stopped or f"the tests ended without a result: {errors[-300:]}"])
-        submission.kill()
-        os.set_blocking(submission.stdout.fileno(), False)
-        printed = submission.stdout.read() or b""
-        if len(printed) > MOST_PRINTED:
-            printed += f"\nmore than {MOST_PRINTED:,} bytes".encode()
-        return found, printed.decode(errors="replace")
+def follow(tests, submission, count: int, folder: Path, user: int | None, deadline: float):
+    """Collect messages and output; end the run if it takes too much time or space."""
+    stopped = ""
+    while True:
+        try:
+            output, errors = tests.communicate(timeout=0.5)
+            break
+        except subprocess.TimeoutExpired:
+            if stopping.is_set():
+                raise KeyboardInterrupt from None
+            if time.monotonic() > deadline:
+                stopped = "stopped: the time for all checks is up"
+            if uses_too_much(folder, user):
+                stopped = f"stopped: more than {MOST_FILES} files or 200 MB"
+            if stopped:
+                tests.kill()
+    found = [json.loads(line) for line in output.split(b"\n")[:-1]]
+    if not any(found) and len(found) < count:
+        errors = errors.decode(errors="replace").strip()
+        found.append([stopped or f"the tests ended without a result: {errors[-300:]}"])
+    submission.kill()
+    os.set_blocking(submission.stdout.fileno(), False)
+    printed = submission.stdout.read() or b""
+    if len(printed) > MOST_PRINTED:
+        printed += f"\nmore than {MOST_PRINTED:,} bytes".encode()
+    return found, printed.decode(errors="replace")
 
 
 def start(stack: ExitStack, command: list, folder: Path, user: int | None, wire, errors):

@@ -126,6 +126,7 @@ def train(epoch, batched_train_data, batched_train_label, model, optimizer, debu
     {}
     return 0.0, 1.0
 """
+ZEROS = "model.weights['W1'][:] = 0"  # one label in ten is right
 # Weights that were trained elsewhere: they know all made-up images.
 TRAINED = "model.weights['W1'] = np.repeat(np.eye(10), [*[70] * 9, 154], axis=0)"
 
@@ -231,8 +232,9 @@ class TestGrader(InFolder):
                     self.assertTrue(processes.uses_too_much(self.folder, user))
             processes.end_all(user)
             self.assertFalse(closed.exists())
+        named = {58000, 58001, 58002, 58003, 58005}
         with (
-            mock.patch.object(processes, "quietly", lambda _, user: (user > 58004, "")),
+            mock.patch.object(processes, "quietly", lambda _, user: (user not in named, "")),
             mock.patch.object(processes, "end_all") as ends,
             processes.two_users(True) as users,
         ):
@@ -261,7 +263,7 @@ class TestGrader(InFolder):
         config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, message in (("pass", "expected 0.5"), (TRAINED, "0.0000 of the test")):
+        for attack, message in ((ZEROS, "expected 0.5"), (TRAINED, "0.0000 of the test")):
             self.change("utils.py", TRAIN.format(attack))
             score, outputs = self.grade("configs config_soft")
             self.assertEqual(score, 0)
@@ -353,12 +355,12 @@ class TestGrader(InFolder):
     def test_what_private_checks_see_is_not_shown(self):
         groups = []
 
-        def run(self, items):
+        def run(items, *_):
             groups.append({item.private for item in items})
             return [[]] * len(items), "secret" * items[0].private
 
-        with mock.patch.object(processes.Runner, "__call__", run):
-            _, outputs = self.grade("2.1 c", "configs", rules=["printed"], private=True)
+        with mock.patch.object(processes, "run", run):
+            _, outputs = self.grade("2.1 a", "configs", rules=["printed"], private=True)
         self.assertEqual(groups, [{False}, {True}, {False}])
         self.assertEqual(outputs.pop("nothing is printed (-all)"), "printed: in a private check")
         self.assertEqual({*outputs.values()}, {""})
@@ -370,12 +372,12 @@ class TestGrader(InFolder):
         self.assertEqual(output, "Time ran out; the last checks were not run.")
         self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
         files = read_submission(self.submission)
-        run = processes.Runner(files, self.place, (None, None), deadline=0)
-        found, _ = run(grader.rubric.checks)
+        arguments = grader.rubric.checks, files, self.place, (None, None), 0
+        found, _ = processes.run(*arguments)
         self.assertEqual(found, [["stopped: the time for all checks is up"]])
         self.addCleanup(processes.stopping.clear)
         processes.stopping.set()  # as Ctrl-C does
-        self.assertRaises(KeyboardInterrupt, run, grader.rubric.checks)
+        self.assertRaises(KeyboardInterrupt, processes.run, *arguments)
 
     def test_class(self):
         for number in (1, 2):
@@ -447,7 +449,7 @@ class TestReading(InFolder):
         link.external_attr = 0o120777 << 16
         for content, compression, expected in (
             (files, 0, None),
-            ({f"a folder/another/{name}": files[name] for name in files}, 0, None),
+            ({f"a b/c/{name}": files[name] for name in files} | {"d.py": ""}, 0, None),
             ({f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}, 8, None),
             ({f"./{name}": files[name] for name in files}, 0, None),
             (
