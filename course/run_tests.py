@@ -57,10 +57,10 @@ def run(tests: list[str], seed: int, seconds: int) -> list[str]:
     try:
         Remote("__main__:allow")(seconds)
         suite = loader.loadTestsFromNames(tests)
-        empty = [name for name, some in zip(tests, suite) if not some.countTestCases()]
-        if empty or loader.errors:
-            error = [*empty, *loader.errors][0].strip().splitlines()[-1]
-            return [f"there is no such test: {error}"]
+        missing = [name for name, some in zip(tests, suite) if not some.countTestCases()]
+        missing += loader.errors
+        if missing:
+            return [f"there is no such test: {missing[0].strip().splitlines()[-1]}"]
         if seconds:
             suite.run(result)
     except RuntimeError as error:  # the submission cannot be imported, or has ended
@@ -165,10 +165,8 @@ class TestDefaultConfigs(unittest.TestCase):
         test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward({name: model.weights[name] for name in names}, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == (test[:, 0] + shift) % 10)
-        message = (
-            f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5 or more"
-        )
-        self.assertGreaterEqual(accuracy, 0.5, f"{message} (first fix what fails above)")
+        text = f"{accuracy:.4f} of the test images are right after one epoch; expected 0.5 or more"
+        self.assertGreaterEqual(accuracy, 0.5, f"{text} (first fix what fails above)")
 
     def test_softmax(self):
         self.check_accuracy("config_softmax.yaml", "SoftmaxRegression", "W1")
