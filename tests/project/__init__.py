@@ -13,14 +13,8 @@ def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
         write_csv(folder / "data" / name, *made_up_images(count, seed))
 
 
-def run_program(*arguments, cwd: Path | None = None, **options) -> subprocess.CompletedProcess:
+def run_program(*arguments, **options) -> subprocess.CompletedProcess:
     """Run Python with these arguments, every warning an error, for a minute at most."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-        **options,
-    )
+    command = [sys.executable, "-W", "error", *map(str, arguments)]
+    options |= {"capture_output": True, "encoding": "utf-8", "timeout": 60}
+    return subprocess.run(command, check=False, **options)
