@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import io
+import itertools
 import math
 import multiprocessing
 import os
@@ -168,8 +169,9 @@ class TestRun(unittest.TestCase):
     def test_every_number(self):
         """Compare with the same run written out: order by `random`, images converted at once."""
         (images, labels), (valid_images, valid_labels), test = self.data
-        for model, seed in ((TwoLayerNet(), 0), (SoftmaxRegression(), 1024)):
-            config = dataclasses.replace(self.config, type=type(model).__name__, seed=seed)
+        for Model, dtype in itertools.product((TwoLayerNet, SoftmaxRegression), main.DTYPES):
+            model, seed = Model(dtype=dtype), int(dtype == "float64")
+            config = dataclasses.replace(self.config, type=Model.__name__, dtype=dtype, seed=seed)
             seen, optimizer, models, expected = [], SGD(0.3, 0.001), [], []
             result = main.run(config, self.data, after_epoch=seen.append)
             for epoch in range(1, 5):
@@ -189,13 +191,6 @@ class TestRun(unittest.TestCase):
                 np.testing.assert_array_equal(seen[-1].weights[name], models[-1].weights[name])
             _, accuracy = models[best].forward(test[0] / 255, test[1], "valid")
             self.assertAlmostEqual(result.test_accuracy, accuracy, places=12)
-
-    def test_float32_without_a_test_set(self):
-        for kind in ("TwoLayerNet", "SoftmaxRegression"):
-            config = dataclasses.replace(self.config, type=kind, dtype="float32")
-            result = main.run(config, self.data._replace(test=None))
-            self.assertEqual(result.best_model.weights["W1"].dtype, np.float32)
-            self.assertIsNone(result.test_accuracy)
 
     def test_divergence(self):
         """The run ends with the first loss that is not finite, and keeps the model before it."""
@@ -319,16 +314,12 @@ class TestProgram(InFolder):
         self.assertEqual(self.columns("η=$a^$")[0], [1, 2])
         self.assertTrue(Path("η=$a^$_loss.png").exists())
 
+    @mock.patch.dict(os.environ, MPLBACKEND="module://unittest.mock", OMP_NUM_THREADS="2")
+    @mock.patch("sys.argv", ["main.py", "--config", "none.yaml"])
     def test_the_environment_is_left_alone(self):
         """In a notebook, `%run main.py` runs in the notebook's own process."""
-        environment = {"MPLBACKEND": "module://unittest.mock", "OMP_NUM_THREADS": "2"}
-        with (
-            mock.patch("sys.argv", ["main.py", "--config", "none.yaml"]),
-            mock.patch.dict(os.environ, environment),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            before = dict(os.environ)
-            with self.assertRaises(SystemExit) as end:
-                runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
-            runpy.run_path(str(ROOT / "utils.py"))
-            self.assertEqual((end.exception.code, dict(os.environ)), (2, before))
+        before = dict(os.environ)
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaisesRegex(SystemExit, "^2$"):
+            runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
+        runpy.run_path(str(ROOT / "utils.py"))
+        self.assertEqual(dict(os.environ), before)
