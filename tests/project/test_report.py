@@ -231,10 +231,8 @@ class TestDocument(unittest.TestCase):
         texts = json.loads(typst.query(self.folder / "report.typ", "<limited>", field="value"))
         words = [len(text.split()) + 8 for text in texts]  # references to pages are not in it
         self.assertTrue(len(words) == 3 and min(words) > 200 and max(words) <= 350, words)
-        sources = [
-            (self.folder / name).read_text("utf-8") for name in ("report.typ", "template.typ")
-        ]
-        own, form = (re.findall(r"(?m)^ *= ([^<\n]+)", source) for source in sources)
+        files = (self.folder / name for name in ("report.typ", "template.typ"))
+        own, form = (re.findall(r"(?m)^ *= ([^<\n]+)", file.read_text("utf-8")) for file in files)
         topics = ("learning rates", "regularization", "tuning")
         sections = [f"Section 5, {topic}: {x}" for topic in topics for x in ("results", "explan")]
         for title in form[:4] + sections:
@@ -273,10 +271,8 @@ class TestDocument(unittest.TestCase):
         before = path.read_text()
         self.addCleanup(path.write_text, before)
         kept = *SMALL, *experiments.MEASURED
-        for name in (
-            *("learning rate", "regularization", "larger rates", "batch size and rate", "decay"),
-            *("long runs", "undone", "images", "labels", "inputs"),
-        ):
+        names = ["learning rate", "regularization", "larger rates", "batch size and rate", "decay"]
+        for name in [*names, "long runs", "undone", "fresh seeds", "images", "labels", "inputs"]:
             outcomes = json.loads(before)
             of = outcomes[name]
             own = [{key: one[key] for key in kept if key in one} for one in of]
