@@ -82,8 +82,6 @@ class TestPlots(InFolder):
         figure.draw_without_rendering()
         inches = int.from_bytes(Path("some.png").read_bytes()[16:20], "big") / 150
         self.assertGreater(inches, figure.legends[0].get_window_extent().width / figure.dpi)
-        for figure in self.draw(utils.plot_curves, *CURVES, title="a$b^$").values():
-            figure.draw_without_rendering()
 
     def test_a_figure_that_cannot_be_written_leaves_the_old_one(self):
         Path("loss.png").write_bytes(b"old")

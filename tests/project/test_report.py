@@ -220,12 +220,9 @@ class TestDocument(unittest.TestCase):
         program.build(cls.folder)
         cls.outcomes = experiments.outcomes(experiments.read_results(cls.folder / "results.jsonl"))
 
-    def compile(self) -> bytes:
-        return typst.compile(self.folder / "report.typ", ignore_system_fonts=True)
-
     def test_bytes_pages_words_and_titles(self):
         """The same file every time, 350 words in the review and each answer, the form's titles."""
-        pdf = self.compile()
+        pdf = typst.compile(self.folder / "report.typ", ignore_system_fonts=True)
         self.assertEqual(pdf, (self.folder / "report.pdf").read_bytes())
         self.assertLessEqual(int(re.search(rb"/Type/Pages/Count (\d+)", pdf)[1]), 24)
         texts = json.loads(typst.query(self.folder / "report.typ", "<limited>", field="value"))
@@ -280,4 +277,4 @@ class TestDocument(unittest.TestCase):
             path.write_text(json.dumps(outcomes))
             problem = "does not hold in the results: |another setting"
             with self.subTest(name), self.assertRaisesRegex(RuntimeError, problem):
-                self.compile()
+                typst.compile(self.folder / "report.typ", ignore_system_fonts=True)
