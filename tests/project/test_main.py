@@ -82,12 +82,9 @@ class TestConfig(InFolder):
         return main.read_config("some.yaml")
 
     def test_course_files_hold_the_courses_values(self):
-        for name, model, units in (
-            ("softmax", "SoftmaxRegression", None),
-            ("twolayer", "TwoLayerNet", 128),
-            ("exp", "TwoLayerNet", 128),
-        ):
-            expected = main.Config(model, 64, 0.1, 0.001, 10, units, momentum=0.9, debug=True)
+        two_layers = main.Config("TwoLayerNet", 64, 0.1, 0.001, 10, 128, momentum=0.9, debug=True)
+        softmax = dataclasses.replace(two_layers, type="SoftmaxRegression", hidden_size=None)
+        for name, expected in (("softmax", softmax), ("twolayer", two_layers), ("exp", two_layers)):
             self.assertEqual(main.read_config(ROOT / "configs" / f"config_{name}.yaml"), expected)
 
     def test_all_keys_and_forms_of_numbers(self):
@@ -196,7 +193,6 @@ class TestRun(unittest.TestCase):
             mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (0.5, 0.9)]),
         ):
             result = main.run(self.config, self.data)
-        self.assertEqual(result.valid_accuracy, [0.5, 0.9])
         self.assertEqual((result.best_epoch, result.test_accuracy), (1, None))
         self.assertIsInstance(result.best_model, TwoLayerNet)
         config = dataclasses.replace(self.config, learning_rate=1e3, reg=1e3, epochs=50)
@@ -264,9 +260,6 @@ class TestProgram(InFolder):
     def test_mistakes(self):
         """Those in a config are told before any data is read."""
         Path("data/mnist_train.csv").unlink()
-        for path in ("comparison.yaml", "folder/some.yaml"):
-            Path(path).parent.mkdir(exist_ok=True)
-            Path(path).write_text(GOOD)
         Path("bad.yaml").write_text(GOOD.replace("TwoLayerNet", "Net"))
         for configs, message in (
             (["none.yaml"], r"\[Errno 2\] No such file or directory: 'none.yaml'"),
