@@ -33,11 +33,9 @@ class TestPlots(InFolder):
     def test_curves(self):
         figures = self.draw(utils.plot_curves, *CURVES, prefix="some_", title="some run")
         self.assertEqual(list(figures), ["some_loss.png", "some_accuracy.png"])
-        for figure, unit, training, validation in (
-            (figures["some_loss.png"], "mean cross-entropy (nats)", *CURVES[::2]),
-            (figures["some_accuracy.png"], "accuracy (fraction of images)", *CURVES[1::2]),
-        ):
-            expected = {"training": ([1, 2, 3], training), "validation": ([1, 2, 3], validation)}
+        units = "mean cross-entropy (nats)", "accuracy (fraction of images)"
+        for figure, unit, train, valid in zip(figures.values(), units, CURVES[:2], CURVES[2:]):
+            expected = {"training": ([1, 2, 3], train), "validation": ([1, 2, 3], valid)}
             expected["best validation accuracy: epoch 3"] = ([3, 3], [0, 1])
             self.assertEqual(self.lines(figure), expected)
             (axes,) = figure.axes
