@@ -55,6 +55,7 @@ class InFolder(unittest.TestCase):
     """A test case whose tests each work in an empty folder of their own, `self.folder`."""
 
     def setUp(self):
-        folder, before = inside.enter_new_folder()
-        self.addCleanup(inside.leave_folder, folder, before)
-        self.folder = Path(folder)
+        self.folder = Path(inside.tempfile.mkdtemp())
+        self.addCleanup(inside.shutil.rmtree, str(self.folder), ignore_errors=True)
+        self.addCleanup(inside.os.chdir, inside.os.getcwd())
+        inside.os.chdir(str(self.folder))

@@ -143,7 +143,7 @@ class TestBatches(ComparisonTest):
         seed = self.seeds[0]
         mistakes = {"they are shuffled": shuffled(self.count, seed)}
         for what, arguments in (("by default", ()), ("with shuffle=False", (False, seed))):
-            inside.seed_random(seed)
+            inside.random.seed(seed)
             images, labels = self.order(*arguments)
             self.compare(f"the order of the images {what}", images, self.label, mistakes)
             self.compare(f"the order of the labels {what}", labels, self.label, mistakes)
@@ -170,7 +170,7 @@ class TestBatches(ComparisonTest):
     def test_shuffled_without_a_seed(self):
         orders = []
         for seed in (self.seeds[0], self.seeds[0], self.seeds[1]):
-            inside.seed_random(seed)
+            inside.random.seed(seed)
             for _ in range(2):
                 images, labels = self.order(True)
                 mistakes = {"the images are shuffled, the labels are not": self.label}
