@@ -1,7 +1,4 @@
-"""Load and batch the data, run one epoch, plot the curves.
-
-To complete: load_mnist_trainval, generate_batched_data, plot_curves.
-"""
+"""Load and batch the data, run one epoch, plot the curves."""
 
 import random
 

@@ -1,8 +1,7 @@
 """What both networks share: activations, softmax, loss and accuracy.
 
-To complete: softmax, cross_entropy_loss, compute_accuracy, sigmoid, sigmoid_dev, ReLU, ReLU_dev.
-Each works on a whole batch at once, so it needs no loop, and leaves its arguments unchanged. N is
-the number of images in a batch, C the number of classes.
+Each function works on a whole batch at once, so it needs no loop, and leaves its arguments
+unchanged. N is the number of images in a batch, C the number of classes.
 """
 
 import numpy as np

@@ -1,7 +1,4 @@
-"""Softmax regression: a linear layer without bias, ReLU, softmax.
-
-To complete: forward.
-"""
+"""Softmax regression: a linear layer without bias, ReLU, softmax."""
 
 import numpy as np
 

@@ -1,7 +1,4 @@
-"""A network with one hidden layer of sigmoid units.
-
-To complete: forward.
-"""
+"""A network with one hidden layer of sigmoid units."""
 
 import numpy as np
 

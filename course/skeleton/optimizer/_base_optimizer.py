@@ -1,7 +1,4 @@
-"""What every optimizer shares: a learning rate and L2 regularization.
-
-To complete: apply_regularization.
-"""
+"""What every optimizer shares: a learning rate and L2 regularization."""
 
 
 class _BaseOptimizer:

@@ -1,7 +1,4 @@
-"""Stochastic gradient descent, without momentum.
-
-To complete: update.
-"""
+"""Stochastic gradient descent, without momentum."""
 
 from ._base_optimizer import _BaseOptimizer
 
