@@ -33,12 +33,15 @@ class TestOptimizer(ComparisonTest):
             self.gradients[name] = size * self.generator.choice([-1, 1], size=weight.shape)
             self.model.gradients[name] = self.gradients[name].copy()
 
-    def compare_regularization(self, *names: str) -> None:
-        """Compare gradients after `apply_regularization`."""
+    def test_regularization(self):
         _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
-        for name in names:
-            W, g = self.weights[name], self.gradients[name]
-            term, hint = self.reg * W, "the derivative of reg/2 * W^2 is reg * W"
+        mistake = "the L2 term is added to the weights, not to the gradients"
+        for name, W in self.weights.items():
+            what, found = f"{name} after apply_regularization", self.model.weights[name]
+            self.compare(what, found, W, {mistake: W + self.reg * W})
+        for name, W in self.weights.items():
+            g, term = self.gradients[name], self.reg * W
+            hint = "the derivative of reg/2 * W^2 is reg * W"
             mistakes = {
                 "reg * W is not added": g,
                 f"2 * reg * W is added: {hint}": g + 2 * term,
@@ -54,14 +57,14 @@ class TestOptimizer(ComparisonTest):
             found = self.entry(self.model.gradients, "gradients", name)
             self.compare(f"the gradient of {name}", found, right, mistakes)
 
-    def compare_updates(self, *names: str) -> None:
+    def test_update(self):
         """Compare weights after each of three updates by one optimizer."""
         optimizer, steps = SGD(self.rate, self.reg), {}
         inside.replace(optimizer, inspect.getsource(oracle.apply_regularization))
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
-            for name in names:
-                W, g = self.weights[name], self.gradients[name]
+            for name, W in self.weights.items():
+                g = self.gradients[name]
                 step = oracle.step(name, W, g, self.rate, self.reg)
                 found, right = self.entry(self.model.weights, "weights", name), W + step
                 last = steps.get(name, np.zeros_like(W))
@@ -80,25 +83,6 @@ class TestOptimizer(ComparisonTest):
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
             self.draw_gradients()
-
-    def test_regularization_of_matrices(self):
-        self.compare_regularization("W1", "W2")
-
-    def test_regularization_spares_biases(self):
-        self.compare_regularization("b1", "b2")
-
-    def test_regularization_changes_no_weights(self):
-        _BaseOptimizer(self.rate, self.reg).apply_regularization(self.model)
-        mistake = "the L2 term is added to the weights, not to the gradients"
-        for name, W in self.weights.items():
-            what, found = f"{name} after apply_regularization", self.model.weights[name]
-            self.compare(what, found, W, {mistake: W + self.reg * W})
-
-    def test_update_of_matrices(self):
-        self.compare_updates("W1", "W2")
-
-    def test_update_of_biases(self):
-        self.compare_updates("b1", "b2")
 
     def test_defaults(self):
         self.compare("the default learning rate", SGD().learning_rate, 1e-4, tolerance=1e-9)

@@ -328,7 +328,7 @@ class TestGrader(InFolder):
 
     def test_a_mistake_costs_few_points(self):
         for mistake in MISTAKES:
-            if mistake.name in ("softmax over the wrong axis", "biases regularized"):
+            if mistake.words in ("(axis 0)", "biases are regularized"):
                 mistake.apply(self.submission)
         self.change("models/_base_network.py", "del _baseNetwork.ReLU\n")
         checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b up"

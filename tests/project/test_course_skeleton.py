@@ -69,7 +69,7 @@ def setUpModule():
 class TestMistakes(unittest.TestCase):
     def test_each_is_named(self):
         for mistake, found in zip(MISTAKES, workers.map(failures_of, MISTAKES)):
-            with self.subTest(mistake.name):
+            with self.subTest(mistake):
                 self.assertIn(mistake.words, found.get(mistake.test, f"passes: {found}"))
                 # TestEpoch needs both forward and update.
                 parts = {test.split(".")[0] for test in found if "TestEpoch" not in test}
@@ -78,7 +78,7 @@ class TestMistakes(unittest.TestCase):
 
     def test_correct_variants_pass(self):
         for variant, found in zip(VARIANTS, workers.map(failures_of, VARIANTS)):
-            with self.subTest(variant.name):
+            with self.subTest(variant):
                 self.assertEqual(found, {})
 
 
