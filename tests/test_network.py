@@ -50,16 +50,18 @@ class NetworkTests:
             self.model.gradients[name] = mark.copy()
         return marks
 
-    def compare_loss(self, mistakes: dict) -> None:
-        right = self.loss(self.p)
+    def compare_loss_and_accuracy(self, mistakes: dict) -> None:
+        loss, accuracy = self.forward("valid")
+        right, right_accuracy = self.loss(self.p), oracle.compute_accuracy(self.p, self.y)
         squares = sum((W**2).sum() for name, W in self.weights.items() if "W" in name)
         mistakes |= checks.mistakes_in_a_mean(right, *self.one_hot.shape) | {
-            "it is the accuracy": oracle.compute_accuracy(self.p, self.y),
+            "it is the accuracy": right_accuracy,
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
             "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
             "softmax is applied twice": self.loss(oracle.softmax(self.p)),
         }
-        self.compare("the loss", self.forward("valid")[0], right, mistakes)
+        self.compare("the loss", loss, right, mistakes)
+        self.compare("the accuracy", accuracy, right_accuracy, {"it is the loss": right})
 
     def compare_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient after two batches with that of the second.
@@ -89,11 +91,6 @@ class NetworkTests:
         found = self.entry(self.model.gradients, "gradients", name)
         first = "" if checks.same(loss, self.loss(p), 1e-5) else " (first fix the loss)"
         self.compare(f"the gradient of {name}{first}", found, right, values, tolerance=1e-5)
-
-    def test_accuracy(self):
-        mistakes = {"it is the loss": self.loss(self.p)}
-        right = oracle.compute_accuracy(self.p, self.y)
-        self.compare("the accuracy", self.forward("valid")[1], right, mistakes)
 
     def compare_results(self, mode: str, found) -> None:
         """Compare loss and accuracy, unless mode 'valid' gives the same: other tests judge that."""
@@ -170,9 +167,9 @@ class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
     name = "SoftmaxRegression"
     Model = SoftmaxRegression
 
-    def test_loss(self):
+    def test_loss_and_accuracy(self):
         linear = self.loss(oracle.softmax(self.z))
-        self.compare_loss({"the ReLU before the softmax is missing": linear})
+        self.compare_loss_and_accuracy({"the ReLU before the softmax is missing": linear})
 
     def test_gradient_of_W1(self):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
@@ -190,7 +187,7 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
     name = "TwoLayerNet"
     Model = TwoLayerNet
 
-    def test_loss(self):
+    def test_loss_and_accuracy(self):
         def loss_with(**weights) -> float:
             return self.loss(oracle.forward(self.weights | weights, self.X)[2])
 
@@ -208,9 +205,13 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
             "the sigmoid between the layers is missing": loss_of_hidden(self.z),
             "expected no ReLU before the softmax": loss_of_hidden(self.hidden, oracle.ReLU),
         }
-        self.compare_loss(mistakes)
+        self.compare_loss_and_accuracy(mistakes)
 
-    def compare_hidden_gradient(self, name: str) -> None:
+    def test_gradients_of_output_layer(self):
+        for name in ("W2", "b2"):
+            self.compare_gradient(name, {})
+
+    def test_gradients_of_hidden_layer(self):
         z, dev = self.z, oracle.sigmoid_dev
         slopes = {
             "the derivative of the sigmoid is missing": 1,
@@ -220,16 +221,5 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
             "it is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z * (1 - z),
             "the derivative of ReLU is used instead of that of the sigmoid": oracle.ReLU_dev(z),
         }
-        self.compare_gradient(name, {text: {"slope": slope} for text, slope in slopes.items()})
-
-    def test_gradient_of_W2(self):
-        self.compare_gradient("W2", {})
-
-    def test_gradient_of_b2(self):
-        self.compare_gradient("b2", {})
-
-    def test_gradient_of_W1(self):
-        self.compare_hidden_gradient("W1")
-
-    def test_gradient_of_b1(self):
-        self.compare_hidden_gradient("b1")
+        for name in ("W1", "b1"):
+            self.compare_gradient(name, {text: {"slope": slope} for text, slope in slopes.items()})
