@@ -132,13 +132,10 @@ class NetworkTests:
         for model, sizes in ((self.Model(), default), (self.Model(*self.sizes), self.sizes)):
             stream = np.random.RandomState(1024)
             for name, right in oracle.initial_weights(*sizes).items():
-                mistakes = {}
+                mistakes = {"it is not multiplied by 0.001": 1000 * right}
                 if name.startswith("W"):
-                    continued = 0.001 * stream.randn(*right.shape)
-                    mistakes = {
-                        "it continues W1's random stream; seed again with 1024": continued,
-                        "it is not multiplied by 0.001": 1000 * right,
-                    }
+                    continued = "it continues W1's random stream; seed again with 1024"
+                    mistakes[continued] = 0.001 * stream.randn(*right.shape)
                 found = self.entry(model.weights, "weights", name)
                 self.compare(f"the initial {name}", found, right, mistakes, tolerance=1e-9)
                 found = self.entry(model.gradients, "gradients", name)

@@ -18,18 +18,13 @@ from models import SoftmaxRegression, TwoLayerNet
 from optimizer import SGD
 
 
-def read_config():
-    """Return the sections `Train` and `Model` of the config named on the command line."""
+def main():
+    """Train, validate after every epoch, keep the best model, and test it."""
     parser = argparse.ArgumentParser(description="Train a network on MNIST.")
     parser.add_argument("--config", default="configs/config_exp.yaml")
     with open(parser.parse_args().config) as file:
         config = yaml.safe_load(file)
-    return config["Train"], config["Model"]
-
-
-def main():
-    """Train, validate after every epoch, keep the best model, and test it."""
-    settings, model_settings = read_config()
+    settings, model_settings = config["Train"], config["Model"]
     batch_size, debug = settings["batch_size"], settings["debug"]
     train_data, train_label, val_data, val_label = utils.load_mnist_trainval()
     test_data, test_label = utils.load_mnist_test()
