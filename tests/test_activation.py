@@ -30,8 +30,6 @@ class TestActivation(ComparisonTest):
             "it is tanh": np.tanh(x),
         }
         self.compare_function("sigmoid", x, s, mistakes)
-
-    def test_sigmoid_far_from_0(self):
         x = np.array([[-800.0, -13.0, 13.0, 800.0]])
         small = 1 / (1 + math.exp(13))
         mistakes = {"exp(x) / (1 + exp(x)) is inf / inf": [[0, small, 1 - small, math.nan]]}

@@ -99,18 +99,16 @@ class TestOracle(unittest.TestCase):
                 self.assertAlmostEqual((after - before) / 2e-6, slope, places=7)
 
 
-class TestWithoutMnist(InFolder):
-    def test_the_command_that_makes_it_is_named(self):
-        with self.assertRaisesRegex(AssertionError, "train.csv is missing.* sh data/get_data"):
-            mnist_batch()
-
-
 class TestSkeleton(InFolder):
     """The skeleton as it is, and with the plain solution."""
 
     def setUp(self):
         super().setUp()
         self.skeleton = self.folder / "skeleton"
+
+    def test_without_mnist(self):
+        with self.assertRaisesRegex(AssertionError, "train.csv is missing.* sh data/get_data"):
+            mnist_batch()
 
     def test_with_the_plain_solution(self):
         """All tests pass, and `main.py` gives the numbers that our own functions give."""
