@@ -20,8 +20,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# One BLAS thread, unless the user asks for more: on a busy machine, threads that wait for each
-# other cost more than they gain on a quiet one. NumPy reads this when it is imported.
+# One BLAS thread, unless the user asks for more (README, Speed); NumPy reads this on import.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
