@@ -52,10 +52,8 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
         "confusion": confusion.tolist(),
         "mistakes": [
             {
-                "image": int(number),
                 "label": int(labels[number]),
                 "predicted": int(predicted[number]),
-                "probability": float(p[number].max()),
                 "pixels": base64.b64encode(images[number].tobytes()).decode("ascii"),
             }
             for number in most_confident

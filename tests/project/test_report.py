@@ -116,9 +116,8 @@ class TestExperiments(unittest.TestCase):
         wrong = wrong[np.argsort(-p[wrong].max(axis=1))]
         self.assertGreater(len(np.unique(p[wrong].max(axis=1))), 28)
         for one, n in zip(kept["mistakes"], wrong[:28], strict=True):
-            self.assertAlmostEqual(one.pop("probability"), p[n].max())
             self.assertEqual(base64.b64decode(one.pop("pixels")), data.test[0][n].tobytes())
-            self.assertEqual(one, {"image": n, "label": digits[n], "predicted": predicted[n]})
+            self.assertEqual(one, {"label": digits[n], "predicted": predicted[n]})
 
     def test_predicted_norms_are_those_of_small_steps(self):
         labels, images = made_up_images(400)
