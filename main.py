@@ -296,7 +296,8 @@ def run_and_save(name: str, config: Config, data: Data, log: Callable[[str], Non
         return run(config, data, log, save_history, result)
     finally:
         if result.valid_accuracy:
-            utils.plot_curves(*curves, prefix=f"{name}_", title=f"{name}\n{describe(config)}")
+            title = f"{name}\n{describe(config)}"
+            utils.plot_curves(*curves, f"{name}_", title, result.best_epoch)
             log(f"Saved {name}_history.csv, {name}_loss.png, {name}_accuracy.png")
 
 

@@ -231,18 +231,17 @@ def plot_curves(
     valid_acc_history: Sequence[float],
     prefix: str = "",
     title: str = "Learning curves",
+    best_epoch: int | None = None,
 ) -> None:
     """Draw the learning curves into loss.png and accuracy.png in the working directory.
 
-    Each history has a value per epoch. Both figures mark the first epoch with the best validation
-    accuracy, of those whose loss is finite. `prefix` begins both file names.
+    Each history has a value per epoch. `prefix` begins both file names; both figures mark the
+    epoch with the best validation accuracy, if it is given.
     """
-    finite = np.isfinite(valid_loss_history)
-    best = 1 + int(np.argmax(np.where(finite, valid_acc_history, -1))) if finite.any() else None
     losses = {"training": train_loss_history, "validation": valid_loss_history}
     accuracies = {"training": train_acc_history, "validation": valid_acc_history}
-    draw_curves(f"{prefix}loss.png", title, LOSS, losses, best)
-    draw_curves(f"{prefix}accuracy.png", title, ACCURACY, accuracies, best)
+    draw_curves(f"{prefix}loss.png", title, LOSS, losses, best_epoch)
+    draw_curves(f"{prefix}accuracy.png", title, ACCURACY, accuracies, best_epoch)
 
 
 def draw_curves(

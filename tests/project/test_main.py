@@ -233,7 +233,7 @@ class TestProgram(InFolder):
         curves = [getattr(result, name) for name in main.HISTORIES]
         self.assertEqual(self.columns("config_exp"), [[1, 2, 3, 4], *curves])
         title = "\n".join(printed.splitlines()[1:4])
-        plot_curves.assert_called_once_with(*curves, prefix="config_exp_", title=title)
+        plot_curves.assert_called_once_with(*curves, "config_exp_", title, 3)
 
     def test_two_configs(self):
         expected = LOADED + GOOD_RUN + OTHER_RUN

@@ -1,6 +1,5 @@
 """The learning curves: what is drawn, and that a figure appears whole or not at all."""
 
-import math
 from pathlib import Path
 from unittest import mock
 
@@ -31,7 +30,7 @@ class TestPlots(InFolder):
         return dict(zip(labels, data, strict=True))
 
     def test_curves(self):
-        figures = self.draw(utils.plot_curves, *CURVES, prefix="some_", title="some run")
+        figures = self.draw(utils.plot_curves, *CURVES, "some_", "some run", 3)
         self.assertEqual(list(figures), ["some_loss.png", "some_accuracy.png"])
         units = "mean cross-entropy (nats)", "accuracy (fraction of images)"
         for figure, unit, train, valid in zip(figures.values(), units, CURVES[:2], CURVES[2:]):
@@ -51,15 +50,6 @@ class TestPlots(InFolder):
                 self.assertTrue(ticks and all(tick == int(tick) for tick in ticks))
                 marked = axes.lines[0].get_marker() == "o"  # without it, one epoch does not show
                 self.assertEqual(marked, epochs < 200)
-
-    def test_a_run_that_diverged(self):
-        for losses, accuracies, best in (
-            ([0.9, math.inf], [0.6, 0.7], ["best validation accuracy: epoch 1"]),
-            ([math.nan], [0.1], []),
-        ):
-            figures = self.draw(utils.plot_curves, losses, accuracies, losses, accuracies)
-            lines = list(self.lines(figures["loss.png"]))
-            self.assertEqual(lines, ["training", "validation", *best])
 
     def test_comparison(self):
         runs = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(40)} | {"run1": [0.7]}
