@@ -2,8 +2,9 @@
 
     python data/get_data.py          (or: sh data/get_data.sh, data\\get_data.bat)
 
-The images come from the first of `SOURCES` that works; a file gets its final name only if its
-SHA-256 is right. The README says under Data what becomes of files that are there already.
+The course's own address is dead, so the images come from the first of `SOURCES` that works. A file
+gets its final name only if its SHA-256 is right. A correct file is left alone; any other file of
+that name is renamed to <name>.old.
 """
 
 import gzip

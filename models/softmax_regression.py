@@ -2,7 +2,9 @@
 
     preactivation = X W1,   logits = ReLU(preactivation),   p = softmax(logits)
 
-The ReLU before the softmax is the course's choice; the README says under Results what it costs.
+The ReLU before the softmax is the course's choice, and it has a price: a class whose preactivation
+is negative for every image no longer receives a gradient and is lost for good. The first few
+batches decide which classes these are; see Results in the README.
 """
 
 import numpy as np
