@@ -17,6 +17,8 @@ from unittest import mock
 
 import numpy as np
 
+# How the files of pictures begin.
+PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8", b"\x1f\x8b")
 # For `isolate`.
 SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])
 P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 3, 1])
@@ -97,7 +99,9 @@ def drawn(function, *arguments) -> tuple[list, int]:
         function(*arguments)
     pyplot.close("all")
     paths = (path for path in Path().rglob("*") if path.is_file() and not path.is_symlink())
-    return list(saved.values()), len({path.read_bytes() for path in paths})
+    contents = {path.read_bytes() for path in paths}
+    files = [each for each in contents if each.startswith(PICTURES) or b"<svg" in each[:2000]]
+    return list(saved.values()), len(files)
 
 
 def _content(axes) -> tuple[str, list]:

@@ -6,7 +6,6 @@ import dataclasses
 import io
 import itertools
 import math
-import multiprocessing
 import os
 import re
 import runpy
@@ -66,14 +65,6 @@ config               type  epochs  seed  momentum  best epoch  validation    tes
  other  SoftmaxRegression       2     1         0           2      0.6000  0.7300
 Saved comparison_loss.png, comparison_accuracy.png
 """
-
-
-def setUpModule():
-    global default_run  # it takes longest, and runs beside the other tests
-    pool = multiprocessing.get_context("spawn").Pool(1)
-    unittest.addModuleCleanup(pool.terminate)
-    config = main.read_config(ROOT / "configs/config_softmax.yaml")
-    default_run = pool.apply_async(main.run, [config])
 
 
 class TestConfig(InFolder):
@@ -143,15 +134,6 @@ class TestConfig(InFolder):
             with self.subTest(name, value=value), self.assertRaises(ValueError) as caught:
                 dataclasses.replace(config, **{name: value})
             self.assertEqual(str(caught.exception), f"{name}: found {message}")
-
-
-class TestReadme(unittest.TestCase):
-    def test_it_names_the_result_of_a_default_run(self):
-        """That of config_softmax; .ci/run compares the other's, which takes longer."""
-        result = default_run.get()
-        best = max(result.valid_accuracy)
-        row = f"| 7,840 | {result.best_epoch} | {best:.4f} | **{result.test_accuracy:.4f}** |"
-        self.assertIn(row, (ROOT / "README.md").read_text(encoding="utf-8"))
 
 
 class TestRun(unittest.TestCase):
