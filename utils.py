@@ -19,7 +19,7 @@ TEST_CSV = "./data/mnist_test.csv"
 COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
 # A notebook sets MPLBACKEND for all programs that it starts. If the module named there is missing,
-# Matplotlib cannot be imported.
+# importing Matplotlib may fail.
 _, _, backend = os.environ.get("MPLBACKEND", "").partition("module://")
 if backend and not importlib.util.find_spec(backend.split(".")[0]):
     del os.environ["MPLBACKEND"]
@@ -34,7 +34,7 @@ def load_csv(
     """Load images and labels from a CSV file.
 
     Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped. If
-    the file is malformed, a ValueError says where; the header does not count as a row.
+    the file is malformed, a ValueError says why; rows count from 0, without the header.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
             f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
             "(on Windows: data\\get_data.bat)"
         ) from None
-    for cells in (header, row):  # else an index from pandas is taken for labels
+    for cells in (header, row):  # otherwise a pandas index would be read as labels
         if len(cells) != COLUMNS and any(cells):
             raise ValueError(f"{path}: found {len(cells)} columns; expected 785: label, pixels")
     has_header = header[0][:1].isalpha()
@@ -129,7 +129,7 @@ def generate_batched_data(
     shuffle : bool
         Shuffle images and labels together, in the order that `random.shuffle` gives a list.
     seed : int, optional
-        Shuffle as after `random.seed(seed)`; by default, from the current state of `random`.
+        Shuffle as after `random.seed(seed)`; by default, use the current state of `random`.
     lazy : bool
         Return sequences that build a batch when it is accessed, instead of lists.
     dtype : dtype, optional
@@ -173,7 +173,7 @@ def train(
     optimizer,
     debug: bool = True,
 ) -> tuple[float, float]:
-    """Train a model for one epoch, one update per batch; return its loss and accuracy.
+    """Train a model for one epoch, one update per batch; return mean loss and accuracy.
 
     Both are averaged over the images, each batch measured before its update: cross-entropy in nats,
     accuracy in [0, 1]. On a terminal, `debug` shows the progress.
@@ -200,7 +200,7 @@ def evaluate(
 
 
 def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
-    """Return the loss and the accuracy of `step`, averaged over the images of all batches."""
+    """Return loss and accuracy, as `step` returns them, averaged over the images of all batches."""
     show = title and sys.stderr.isatty()
     line, shown = "", time.monotonic()
     loss_sum = accuracy_sum = images = 0
@@ -209,7 +209,7 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show and time.monotonic() - shown >= 0.25:  # a notebook shows each as a new line
+        if show and time.monotonic() - shown >= 0.25:  # a notebook may print each on a new line
             shown = time.monotonic()
             line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
             print(f"{line:60}", end="\r", file=sys.stderr)  # over the previous line
@@ -255,7 +255,7 @@ def draw_curves(
     axes = figure.add_subplot()
     for number, (label, values) in enumerate(curves.items()):
         marker = "o" if len(values) <= 30 else ""
-        # Styles alternate, so that curves that coincide both show; colors repeat after ten.
+        # Styles alternate, so that coinciding curves both show; colors repeat after ten.
         style = STYLES[(number + number // 10) % len(STYLES)]
         epochs = range(1, 1 + len(values))
         axes.plot(epochs, values, linestyle=style, marker=marker, markersize=4, label=label)

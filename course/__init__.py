@@ -1,4 +1,4 @@
-"""The course around the assignment: the skeleton that students complete, and the grader.
+"""What a course needs: the skeleton that students complete, and the grader.
 
 `skeleton/` contains complete code; what students write is between `# BEGIN SOLUTION` and
 `# END SOLUTION`. `mistakes.py` lists typical mistakes, each a patch of that code. `rubric.yaml`
@@ -34,9 +34,9 @@ def log(line: str) -> None:
 
 
 def write_skeleton(folder: Path, solved: bool = False) -> None:
-    """Write the students' skeleton into a new folder; if the folder exists, leave it as it is.
+    """Write the students' skeleton into a new folder; raise a FileExistsError if it exists.
 
-    With `solved`, the solutions stay in. Lines end in LF, of .bat in CRLF.
+    With `solved`, the solutions stay in. Lines end in LF; those of .bat files in CRLF.
     """
     skeleton, contents = HERE / "skeleton", {}
     files = {file.relative_to(skeleton).as_posix(): file for file in skeleton.rglob("*")}
@@ -64,8 +64,8 @@ def write_solution(folder: Path) -> None:
 def without_solutions(name: str, text: str) -> str:
     """Replace each solution in a Python file by an error that says what to complete.
 
-    Raises a ValueError unless the body of each task, and of no other function, is one solution
-    between its marks. A task is a function whose docstring names a section of the handout.
+    Raises a ValueError unless marks enclose the whole body of each task, and nothing else. A task
+    is a function whose docstring names a section of the handout.
     """
     tasks = []
     for node in ast.walk(ast.parse(text)):

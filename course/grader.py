@@ -124,13 +124,13 @@ def table(results: dict, private: str = "results") -> str:
 
 
 def check_points(rubric: Path, data: Path) -> None:
-    """Raise a ValueError unless the plain solution gets all points by a rubric."""
+    """Raise a ValueError unless the skeleton's solution gets all points by a rubric."""
     with tempfile.TemporaryDirectory() as folder, processes.workplace(data) as place:
         grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
         write_solution(Path(folder, "solution"))
         for test in grader.grade(Path(folder, "solution"))["tests"]:
             if test["status"] == "failed":
-                text = f"the plain solution fails {test['name']}: {test['output'][:300]}"
+                text = f"the solution fails {test['name']}: {test['output'][:300]}"
                 raise ValueError(f"{rubric}: {text}")
 
 

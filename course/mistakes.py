@@ -1,4 +1,4 @@
-"""Typical mistakes, as patches of the plain solution, and the test that must name each of them."""
+"""Patches of the skeleton's solution: typical mistakes, and variants that are correct, too."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ SGD = "optimizer/sgd.py"
 
 
 class Patch(NamedTuple):
-    """One change of the plain solution: in a file, `new` replaces `old`, which occurs once."""
+    """One change of the solution: in a file, `new` replaces `old`, which occurs once."""
 
     test: str  # that must fail, without the leading `tests.`
     file: str
@@ -22,7 +22,7 @@ class Patch(NamedTuple):
     also: str = ""  # another module whose tests fail
 
     def apply(self, folder: Path) -> None:
-        """Patch the plain solution in a folder."""
+        """Patch the solution in a folder."""
         text = (folder / self.file).read_text()
         if text.count(self.old) != 1:
             raise ValueError(f"{self.file} contains {text.count(self.old)} times: {self.old}")
@@ -30,7 +30,7 @@ class Patch(NamedTuple):
 
 
 def _patches(test: str, file: str, *mistakes: tuple[str, ...]) -> list[Patch]:
-    """Return several that one test names, in one file; each is old, new, words, also."""
+    """Return patches of a file for one test; each is old, new, words, also."""
     return [Patch(test, file, *mistake) for mistake in mistakes]
 
 
@@ -89,7 +89,7 @@ MISTAKES = [
     *_patches(f"{_BATCHES}.test_shuffled_without_a_seed", UTILS,
         ("[label[row] for row in rows]", "label[start : start + batch_size]", "the labels are not"),
         (_SEED, "random.seed(seed or 0)", "two shuffles in a row"),
-        (_SEED, "random.seed(seed)", "follows the state"),
+        (_SEED, "random.seed(seed)", "do not seed"),
         (_SHUFFLE, f"{_SHUFFLE}        random.seed(1)\n", "reset after a call")),
     *_patches(f"{_BATCHES}.test_in_order", UTILS,
         ("shuffle=False, seed", "shuffle=True, seed",
@@ -145,7 +145,7 @@ MISTAKES = [
         ("self.softmax(self.ReLU(z))", "self.softmax(z)", "ReLU before the softmax is missing")),
     *_patches(f"{_REGRESSION}.test_gradient_of_W1", SOFTMAX,
         (_D_LOGITS, "p / len(y)", "one-hot labels are not subtracted"),
-        ("d_logits * self.ReLU_dev(z)", "d_logits", "ReLU is missing, or taken at p"),
+        ("d_logits * self.ReLU_dev(z)", "d_logits", "ReLU is missing, or evaluated at p"),
         (" = X.T @ d_z", ', self.last = vars(self).get("last", 0), X.T @ d_z',
          "it is that of the previous batch"),
         ("np.eye(self.num_classes)", "np.eye(10)", "ValueError")),
@@ -224,7 +224,7 @@ MISTAKES = [
         (_REGULARIZE, (_REGULARIZE + '        self.updates = getattr(self, "updates", 0) + 1\n'
          "        if self.updates == 3:\n            return\n"), "nothing is updated")),
     *_patches("test_training.TestEpoch.test_evaluate", UTILS,
-        ('mode="valid"', 'mode="train"', "which runs forward in mode 'valid'")),
+        ('mode="valid"', 'mode="train"', "which must run forward in mode 'valid'")),
     # 4 a
     *_patches(_CURVES, UTILS,
         ('savefig(f"{name}.png")', 'savefig("curves.png")', "no picture shows the training loss"),
@@ -283,8 +283,8 @@ VARIANTS = [
     *_patches("", BASE,
         ("return np.maximum(X, 0)", "return X * (X > 0)", "-0.0 for 0.0"),
         (f"log({_PICKED})", f"log({_PICKED} + 1e-8)", "log(p + 1e-8)"),
-        (f"log({_PICKED})", f"log(np.clip({_PICKED}, 1e-8, 1 - 1e-8))", "a clipped loss"),
-        (_SUM, f"({_SUM} + 1e-8)", "a sum plus 1e-8"),
+        (f"log({_PICKED})", f"log(np.clip({_PICKED}, 1e-8, 1 - 1e-8))", "clipped probabilities"),
+        (_SUM, f"({_SUM} + 1e-8)", "1e-8 added to the sum"),
         ("randn(rows, columns)", "randn(rows, columns).astype(np.float32)", "weights in float32")),
     *_patches("", REGULARIZATION,
         (f"= {_TERM}", "+= self.reg * model.weights[name]", "the gradient is changed in place")),
@@ -293,7 +293,7 @@ VARIANTS = [
          "weights are changed in place")),
     *_patches("", TWO_LAYER,
         ("self.hidden_size = hidden_size", 'self._add_bias("b3", 1)',
-         "more weights than are named"),
+         "an extra weight"),
         ("z = X @", "X = X.astype(np.float32)\n        z = X @", "forward in float32"),
         ("return loss, accuracy", "return np.array([loss, accuracy])", "results are an array")),
 ]  # fmt: skip

@@ -1,10 +1,9 @@
-"""The submission in a process of its own: both ends of the wire.
+"""Run the submission in a process of its own: both ends of the socket.
 
 In the tests' process, stand-ins take the place of `utils`, `models`, `optimizer` and
-`tests.inside`: what a test calls, reads or sets in them happens at the other end. Only plain data
-crosses, in lines of JSON: numbers, text, lists, tuples and arrays; a reply is a list with a result,
-or the text of an error. Anything else, such as a network, stays where it is; the tests hold a
-`Remote` for it.
+`tests.inside`: calls, reads and assignments happen at the other end. Only plain data crosses, in
+lines of JSON: numbers, text, lists, tuples and arrays; a reply is a list with a result, or the text
+of an error. Anything else, such as a network, stays where it is; the tests hold a `Remote` for it.
 """
 
 import base64
@@ -27,9 +26,9 @@ import numpy as np
 
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
 LONGEST = 16 * 2**20  # bytes of a reply
-# Linux system calls that no submission needs, and that reach the network, other file systems,
-# uncounted memory, or what outlives a process: socket, unshare, io_uring_setup, memfd_create,
-# shmget, semget, msgget, add_key, request_key, keyctl. The first number is the architecture.
+# Linux system calls that no submission needs: they give it a network, namespaces, memory beyond its
+# limit, or objects that outlive it. After the number of the architecture: socket, unshare,
+# io_uring_setup, memfd_create, shmget, semget, msgget, add_key, request_key, keyctl.
 FORBIDDEN = {
     "x86_64": (0xC000003E, 41, 272, 425, 319, 29, 64, 68, 248, 249, 250),
     "aarch64": (0xC00000B7, 198, 97, 425, 279, 194, 190, 186, 217, 218, 219),
@@ -37,7 +36,7 @@ FORBIDDEN = {
 
 
 def encode(value, refer: Callable):
-    """Encode a value for JSON, sequences and numbers of other types as NumPy takes them.
+    """Encode a value for JSON: other sequences as lists, other numbers as floats.
 
     `refer` encodes what is not plain data.
     """
@@ -98,7 +97,7 @@ def serve(wire: socket.socket) -> None:
 
 
 def explain(error: BaseException, home: str) -> str:
-    """Describe an error, with the submission's line that it comes from."""
+    """Describe an error, and the submission's line that raised it."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename.startswith(f"{home}/"):
@@ -107,7 +106,7 @@ def explain(error: BaseException, home: str) -> str:
 
 
 def limit(seconds: int) -> None:
-    """Limit this process's CPU time, memory and files; allow it no other process."""
+    """Limit this process's CPU time, memory and files; forbid it other processes."""
     memory, file = 4 * 2**30, 30 * 2**20
     limits = {"CPU": seconds, "AS": memory, "FSIZE": file, "NOFILE": 64, "NPROC": 0, "MSGQUEUE": 0}
     for name, value in limits.items():
@@ -138,7 +137,7 @@ def allow(seconds: int) -> None:
     """Stop what runs here when it has taken `seconds` of CPU time from now, and each second after."""
 
     def stop(*_):
-        raise TimeoutError(f"it takes more than {seconds} seconds")
+        raise TimeoutError(f"the check takes more than {seconds} seconds of CPU time")
 
     signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds, 1)
@@ -154,8 +153,7 @@ def train_epoch(model, optimizer, right_labels: list[int], batch_size: int) -> N
 
     images, labels = load_mnist()
     labels_are_list, labels = isinstance(labels, list), right_labels[: len(labels)]
-    # Seed 10, of 0 to 15, gives an order in which SoftmaxRegression loses no class.
-    options = labels if labels_are_list else np.array(labels), batch_size, True, 10
+    options = labels if labels_are_list else np.array(labels), batch_size, True, 10  # the seed
     utils.train(1, *utils.generate_batched_data(images, *options), model, optimizer, False)
 
 
@@ -163,7 +161,7 @@ def train_epoch(model, optimizer, right_labels: list[int], batch_size: int) -> N
 
 
 def connect(wire: socket.socket) -> None:
-    """Put stand-ins in the place of the submission's modules, and of `tests.inside`."""
+    """Replace the submission's modules, and `tests.inside`, by stand-ins."""
     import tests
 
     Remote.lines = wire.makefile("rwb")
@@ -183,7 +181,7 @@ class Remote:
         vars(self)["_key"] = key
 
     def __getattr__(self, name: str):
-        if name.startswith("__"):  # `import`, `copy` and NumPy look for such
+        if name.startswith("__"):  # `import`, `copy` and NumPy look for these
             raise AttributeError(name)
         return Remote("builtins:getattr")(self, name)
 

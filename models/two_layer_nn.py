@@ -2,7 +2,7 @@
 
     hidden = sigmoid(X W1 + b1),   logits = hidden W2 + b2,   p = softmax(logits)
 
-The gradients follow the same chain backwards, one line of mathematics beside each line of code.
+The gradients follow the same chain backwards, each below its formula.
 """
 
 import numpy as np

@@ -1,7 +1,6 @@
 """The tests: `python -m unittest` in the project's folder runs them all.
 
-Here is what the tests of the handout's five parts share: made-up data in MNIST's form, and a folder
-to work in.
+Here is what they share: made-up data in MNIST's form, and a folder to work in.
 """
 
 import os
@@ -10,7 +9,7 @@ import unittest
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as main.py does, before NumPy is imported
-os.environ["MPLBACKEND"] = "agg"  # no window, and no backend of a notebook
+os.environ["MPLBACKEND"] = "agg"  # no window, and no notebook backend
 
 import numpy as np
 
@@ -38,7 +37,7 @@ def csv_lines(labels, pixels) -> list[str]:
 
 
 def write_csv(file: Path, labels, pixels) -> None:
-    """Write a CSV file of images, and its folder if there is none."""
+    """Write a CSV file of images, and make its folder if needed."""
     file = inside.Path(str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(csv_lines(labels, pixels)) + "\n")

@@ -1,4 +1,4 @@
-"""What the tests of the handout's five parts share.
+"""How the tests of the handout's five parts compare values.
 
 `ComparisonTest.compare` compares a value with the right one. If they differ, its message shows both
 and names the typical mistakes that give the value found.
@@ -56,7 +56,7 @@ def mistakes_in_a_mean(right, N: int, C: int) -> dict:
     """Return the values that wrong divisors give in place of the right mean over N images."""
     return {
         "it is not divided by the number of images": N * right,
-        "it is divided by the number of images twice, for example by a mean": right / N,
+        "it is divided by the number of images twice, perhaps by a mean": right / N,
         "it is divided by the number of classes, not of images": right * N / C,
         "it is divided by N * C, not by the number of images N": right / C,
     }

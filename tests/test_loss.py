@@ -35,9 +35,11 @@ class TestSoftmax(ComparisonTest):
                 "exp overflows, or is 0 in a whole row; subtract each row's maximum": plain,
                 "the maximum of all rows is subtracted; subtract each row's own": shifted,
             }
-            for limit in (20, 50, 100, 500, 700):
+            for limit in (700, 500, 100, 50, 20):
                 clipped = oracle.softmax(np.clip(z, -limit, limit))
-                mistakes[f"scores are clipped to {limit}; subtract each row's maximum"] = clipped
+                text = f"scores are clipped to {limit}; subtract each row's maximum"
+                if not any(np.allclose(clipped, value) for value in mistakes.values()):
+                    mistakes[text] = clipped
             found = _baseNetwork().softmax(z.copy())
             self.compare(f"softmax of {z.tolist()}", found, oracle.softmax(z), mistakes)
 

@@ -19,14 +19,17 @@ class NetworkTests:
         self.model = self.Model(*self.sizes)
         inside.isolate(self.model, oracle.CODE)
         self.weights = checks.draw_weights(generator, self.model, *self.sizes)
-        # The batch before lacks the last class: one-hot labels must not take their width from it.
+        # The previous batch lacks the last class: one-hot labels must not take their width from it.
         self.before = generator.random((M, D)), generator.integers(C - 1, size=M)
         self.X, self.y = generator.random((self.N, D)), generator.integers(C, size=self.N)
-        # One input is large, and its gradients with it, so that clipping shows.
+        # One input is large, and so are its gradients, so that clipping shows.
         for X in (self.before[0], self.X):
             X[:, -1] *= 1000
         self.weights["W1"][-1] /= 1000
-        self.model.weights["W1"] = self.weights["W1"].copy()
+        if "b2" in self.weights:  # one class has negative scores: a ReLU before the softmax shows
+            self.weights["b2"][0] -= 3
+        for name, weight in self.weights.items():
+            self.model.weights[name] = weight.copy()
         self.z, self.hidden, self.p = oracle.forward(self.weights, self.X)
         self.y[:3] = *self.p[:2].argmax(axis=1), self.p[2].argmin()  # some right, one wrong
         self.one_hot = np.eye(C)[self.y]
@@ -66,7 +69,7 @@ class NetworkTests:
     def compare_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient after two batches with that of the second.
 
-        Each mistake is what `oracle.gradients` takes in place of a right derivative.
+        Each mistake is an argument of `oracle.gradients`, in place of a right derivative.
         """
         self.model.forward(*self.before)
         unset = self.mark_gradients()[name]
@@ -83,7 +86,7 @@ class NetworkTests:
         mistakes |= {text: {"d_logits": value / self.N} for text, value in d_logits.items()}
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
         values |= checks.mistakes_in_a_mean(right, *one_hot.shape) | {
-            "it is not stored; 7 is what it was before": unset,
+            "it is not stored; the test set it to 7 before": unset,
             "it is zero": 0 * right,
             "it is added to what was there before": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
@@ -93,7 +96,7 @@ class NetworkTests:
         self.compare(f"the gradient of {name}{first}", found, right, values, tolerance=1e-5)
 
     def compare_results(self, mode: str, found) -> None:
-        """Compare loss and accuracy, unless mode 'valid' gives the same: other tests judge that."""
+        """Compare loss and accuracy, unless they equal those of mode 'valid', which others test."""
         valid, right = self.forward("valid"), oracle.loss_and_accuracy(self.weights, self.X, self.y)
         if repr(found) != repr(valid):
             self.compare(f"loss and accuracy in mode {mode!r}", found, right)
@@ -120,7 +123,7 @@ class NetworkTests:
                 self.compare(f"{name} after forward in mode {mode!r}", now, weight)
                 mistakes = {f"gradients are stored in mode {mode!r}, too": self.gradient(name)}
                 now = self.entry(self.model.gradients, "gradients", name)
-                what = f"the gradient of {name}, 7 before forward in mode {mode!r}"
+                what = f"the gradient of {name} after forward in mode {mode!r} (7 before)"
                 self.compare(what, now, marks[name], mistakes, tolerance=1e-5)
             self.compare_results(mode, found)
         self.forward("train")
@@ -172,7 +175,7 @@ class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
         missing = "the ReLU before the softmax is missing"
         mistakes = {
-            "the derivative of ReLU is missing, or taken at p": {"slope": 1},
+            "the derivative of ReLU is missing, or evaluated at p": {"slope": 1},
             "ReLU is used instead of its derivative": {"slope": oracle.ReLU(z)},
             missing: {"d_logits": d_logits, "slope": 1},
             f"{missing}, but not its derivative": {"d_logits": d_logits},

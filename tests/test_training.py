@@ -135,7 +135,7 @@ class TestEpoch(ComparisonTest):
             for name, weight in weights.items():
                 self.compare(f"{name} after evaluate", model.weights[name], weight)
             if not stores:
-                what = "the gradient of W1 after evaluate, which runs forward in mode 'valid'"
+                what = "the gradient of W1 after evaluate, which must run forward in mode 'valid'"
                 self.compare(what, model.gradients["W1"], zeros)
 
 
@@ -176,7 +176,7 @@ class TestCurves(InFolder, ComparisonTest):
                     self.check_text(name, title, loss="loss", accuracy="accura")
         for name in self.histories:
             what = f"no picture shows the {name} of all 6 epochs"
-            self.assertIn(name, found, f"{what}; is each value drawn, and no file overwritten?")
+            self.assertIn(name, found, f"{what}; are all values drawn, and is no file overwritten?")
         different = len({str(picture) for picture in pictures})
         if files < different:
             self.fail(f"found {files} different pictures in files, expected {different}")

@@ -1,4 +1,4 @@
-"""Tests of what is ours alone; what several of them share is here."""
+"""Tests of the rest of the project; here are their shared helpers."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ def write_made_up_data(folder: Path, train: int = 400, test: int = 100) -> None:
 
 
 def run_program(*arguments, **options) -> subprocess.CompletedProcess:
-    """Run Python with these arguments, every warning an error, for a minute at most."""
+    """Run Python with these arguments, with warnings as errors, for a minute at most."""
     command = [sys.executable, "-W", "error", *map(str, arguments)]
     options |= {"capture_output": True, "encoding": "utf-8", "timeout": 60}
     return subprocess.run(command, check=False, **options)
