@@ -134,7 +134,7 @@ def limit(seconds: int) -> None:
 
 
 def allow(seconds: int) -> None:
-    """Stop what runs here when it has taken `seconds` of CPU time from now, and each second after."""
+    """Raise a TimeoutError after `seconds` of CPU time from now, and after each one more."""
 
     def stop(*_):
         raise TimeoutError(f"the check takes more than {seconds} seconds of CPU time")
