@@ -478,6 +478,9 @@ class TestReading(InFolder):
         Path("submission.zip").write_bytes(bytes(submissions.MOST_ZIPPED + 1))
         with self.assertRaisesRegex(ValueError, "larger than 50 MB"):
             read_submission(Path("submission.zip"))
+        Path("submission.zip").write_bytes(100_001 * b"PK\1\2")
+        with self.assertRaisesRegex(ValueError, "more than 100,000 files"):
+            read_submission(Path("submission.zip"))
 
     def test_links(self):
         write_solution(self.folder / "other")
