@@ -55,9 +55,10 @@ class Grader(NamedTuple):
             return rubric.results(printable(str(error)))
         for rule in rubric.rules:
             rule.passed = rule.printing  # until something is printed
-        # Slow items are last, so that they cost others no time.
+        # Private items are last: what they see can be kept, for example in the times at which files
+        # were read, and no message shows it afterwards. Slow items cost others no time.
         waiting = [item for item in rubric.rules + rubric.checks if item.tests]
-        waiting.sort(key=lambda item: (item.seconds, item.private))
+        waiting.sort(key=lambda item: (item.private, item.seconds))
         with processes.two_users(self.isolate) as users:
             while waiting:
                 if time.monotonic() > deadline:
