@@ -16,8 +16,9 @@ MOST_BYTES = 2**20  # of a file
 MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
 MOST_NAMES, MOST_CODE = 20_000, 100  # of files in all, and of Python files
 GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
-# Python files, also in packages of the student's own, but no tests and no report.
-CODE = re.compile(r"(?!(tests|report)/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII)
+# Python files, also in packages of the student's own, but no tests and no report. A tests.py, which
+# tests/ hides from the student's Python, would hide our tests/inside.py.
+CODE = re.compile(r"(?!tests[./]|report/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII)
 NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden files and folders, caches
 
 Files = dict[str, Callable]  # functions that open files, by name

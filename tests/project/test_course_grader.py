@@ -452,7 +452,7 @@ class TestReading(InFolder):
                 None,
             ),
             (few | {".ipynb_checkpoints/utils.py": "", "../b.py": "", link: "utils.py"}, 0, None),
-            (few | {"report/b.py": "", "a/b/c/d.py": "", "\u00e9.py": ""}, 0, None),
+            (few | {"tests.py": "", "report/b.py": "", "a/b/c/d.py": "", "\u00e9.py": ""}, 0, None),
             (few | {"utils/__init__.py": "", "models/two_layer_nn/__init__.py": ""}, 0, None),
             ({f"{number}": "" for number in range(20_001)}, 0, "more than 20,000 files"),
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
