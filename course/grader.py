@@ -10,14 +10,17 @@ its files; it can start no other, and has no network.
 
 Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
-everybody can; what it writes there is deleted after each run. NOT prevented:
+everybody can; what it leaves there, in /tmp, /var/tmp, /dev/shm and /run/lock, is deleted after
+each run. NOT prevented:
 
 - Without root, everything runs with your rights: code can read your files, the private seed among
   them, change grades and leave things behind. Grade only what you would run yourself.
 - Right values from copied code, or learned in another way than asked for. Choose a `private_seed`,
   keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, through another module, or behind a file of the same name.
-- Disk space of deleted but open files, until the run ends. On macOS, or where Linux has no seccomp:
+- Messages from visible checks to private ones, in other folders where everybody can write, or by
+  the times at which files were read. Visible checks come first, so nothing private is shown.
+- Space of deleted but open files, 2 GB until the run ends. On macOS, or where Linux has no seccomp:
   any amount of memory, the network, and messages to other runs.
 """
 
@@ -55,8 +58,7 @@ class Grader(NamedTuple):
             return rubric.results(printable(str(error)))
         for rule in rubric.rules:
             rule.passed = rule.printing  # until something is printed
-        # Private items are last: what they see can be kept, for example in the times at which files
-        # were read, and no message shows it afterwards. Slow items cost others no time.
+        # Private items are last, so that no message can show what they have seen.
         waiting = [item for item in rubric.rules + rubric.checks if item.tests]
         waiting.sort(key=lambda item: (item.private, item.seconds))
         with processes.two_users(self.isolate) as users:
@@ -77,10 +79,11 @@ class Grader(NamedTuple):
                 waiting = waiting[len(found) :]
         return rubric.results(PRIVATE_COUNT)
 
-    def try_out(self) -> str:
+    def try_out(self, *private: Path) -> str:
         """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
 
-        Return a line that says how safe it is to grade here, or raise a ValueError.
+        Return a line that says how safe it is to grade here, `private` being what submissions
+        should not read, or raise a ValueError.
         """
         items = self.rubric.rules + self.rubric.checks
         names = sorted({test for item in items for test in item.tests})
@@ -91,7 +94,6 @@ class Grader(NamedTuple):
                 [messages], _ = processes.run([RubricItem("", "", names, seconds=0)], *options)
             except OSError as error:
                 messages = [str(error)]
-            reads, _ = processes.quietly("test", "-r", HERE / "rubric.yaml", user=users[1])
         if messages and (messages[0].startswith("there is no such test") or users[1] is None):
             raise ValueError(f"rubric.yaml: {messages[0]}")
         if messages:
@@ -102,9 +104,10 @@ class Grader(NamedTuple):
             )
         if users[1] is None:
             return "submissions run with your rights: see the top of course/grader.py"
-        if reads == 0:
-            return f"submissions can read solutions and the private seed: chmod 700 {ROOT}"
-        return "submissions run as other users, who cannot read this project"
+        for path in (HERE / "rubric.yaml", *map(Path.resolve, private)):
+            if processes.quietly("test", "-r", path, user=users[1])[0] == 0:
+                return f"submissions can read {path}: chmod 700 a folder above it"
+        return "submissions run as other users, who can read neither this project nor each other"
 
 
 def table(results: dict, private: str = "results") -> str:

@@ -110,6 +110,7 @@ def run(
     tests, submission = folder / "tests", folder / "submission"
     with ExitStack() as stack:  # last in, first out
         stack.callback(quietly, "rm", "-rf", folder)
+        stack.callback(quietly, "chmod", "-R", "u+rwX", folder)  # or rm fails, unless as root
         if users[1] is not None:
             stack.callback(end_all, users[1])
         shutil.copytree(place / "run", folder, symlinks=True, dirs_exist_ok=True)

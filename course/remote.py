@@ -27,11 +27,11 @@ import numpy as np
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
 LONGEST = 16 * 2**20  # bytes of a reply
 # Linux system calls that no submission needs: they give it a network, namespaces, memory beyond its
-# limit, or objects that outlive it. After the number of the architecture: socket, unshare,
-# io_uring_setup, memfd_create, shmget, semget, msgget, add_key, request_key, keyctl.
+# limit, or objects that outlive it. After the number of the architecture: socket, socketpair,
+# unshare, io_uring_setup, memfd_create, shmget, semget, msgget, add_key, request_key, keyctl.
 FORBIDDEN = {
-    "x86_64": (0xC000003E, 41, 272, 425, 319, 29, 64, 68, 248, 249, 250),
-    "aarch64": (0xC00000B7, 198, 97, 425, 279, 194, 190, 186, 217, 218, 219),
+    "x86_64": (0xC000003E, 41, 53, 272, 425, 319, 29, 64, 68, 248, 249, 250),
+    "aarch64": (0xC00000B7, 198, 199, 97, 425, 279, 194, 190, 186, 217, 218, 219),
 }
 
 
@@ -92,6 +92,8 @@ def serve(wire: socket.socket) -> None:
             reply = [encode(function(*arguments, **dict(options)), refer)]
         except BaseException as error:  # noqa: BLE001 (SystemExit, too)
             reply = explain(error, home)
+        with suppress(Exception):  # it may be another stream now
+            sys.stdout.flush()
         lines.write(json.dumps(reply).encode() + b"\n")
         lines.flush()
 

@@ -27,7 +27,7 @@ def grade_all(arguments: Namespace, data: Path) -> None:
     rubric = read_rubric(HERE / "rubric.yaml")
     with processes.workplace(data) as place:
         grader = Grader(rubric, place)
-        log(grader.try_out())
+        log(grader.try_out(*arguments.paths if arguments.csv else ()))
         if arguments.csv:
             grade_class(grader, arguments)
         else:
