@@ -19,7 +19,6 @@ class Patch(NamedTuple):
     old: str
     new: str
     words: str  # of its message; or what is unusual in a correct variant
-    also: str = ""  # another module whose tests fail
 
     def apply(self, folder: Path) -> None:
         """Patch the solution in a folder."""
@@ -30,7 +29,7 @@ class Patch(NamedTuple):
 
 
 def _patches(test: str, file: str, *mistakes: tuple[str, ...]) -> list[Patch]:
-    """Return patches of a file for one test; each is old, new, words, also."""
+    """Return patches of a file for one test; each is old, new, words."""
     return [Patch(test, file, *mistake) for mistake in mistakes]
 
 
@@ -89,7 +88,7 @@ MISTAKES = [
     *_patches(f"{_BATCHES}.test_shuffled_without_a_seed", UTILS,
         ("[label[row] for row in rows]", "label[start : start + batch_size]", "the labels are not"),
         (_SEED, "random.seed(seed or 0)", "two shuffles in a row"),
-        (_SEED, "random.seed(seed)", "do not seed"),
+        (_SEED, "random.seed(seed)", "the current state of"),
         (_SHUFFLE, f"{_SHUFFLE}        random.seed(1)\n", "reset after a call")),
     *_patches(f"{_BATCHES}.test_in_order", UTILS,
         ("shuffle=False, seed", "shuffle=True, seed",
@@ -190,7 +189,7 @@ MISTAKES = [
         ('self.gradients["W2"] =', 'self.gradients["W2"] +=', "added to what was there before"),
         (_D_LOGITS, "-" + _D_LOGITS, "is p - onehot the wrong"),
         ('self.gradients["b2"] = d_logits.sum(axis=0)', 'self.gradients.pop("b2", None)',
-         "no key 'b2'; it has W1, W2, b1", "test_training")),
+         "no key 'b2'; it has W1, W2, b1")),
     *_patches(f"{_NET}.test_other_modes_store_nothing", TWO_LAYER,
         ('if mode == "train":', 'if mode != "valid":', "stored in mode 'test'")),
     *_patches(f"{_NET}.test_mode_train", TWO_LAYER,
@@ -212,7 +211,7 @@ MISTAKES = [
          "added to the weights, not")),
     # 3 b
     *_patches(f"{_OPTIMIZER}.test_update", SGD,
-        (_REGULARIZE, 2 * _REGULARIZE, "once too often"),
+        (_REGULARIZE, 2 * _REGULARIZE, "the L2 term is added twice"),
         (_REGULARIZE, "", "the L2 term is missing"),
         ("- self.learning_rate", "+ self.learning_rate", "uphill"),
         ("- self.learning_rate", "- self.learning_rate**2", "the learning rate is applied twice"),

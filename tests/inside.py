@@ -21,7 +21,7 @@ import numpy as np
 PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8", b"\x1f\x8b")
 # For `isolate`.
 SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])
-P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 3, 1])
+P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 1, 2])
 
 
 def call(function, arguments) -> tuple:
@@ -45,7 +45,7 @@ def isolate(network, code: str) -> None:
         sample = (P, LABELS) if is_measure else (SCORES,)
         function = copying(getattr(network, name, None))
         try:
-            is_right = np.allclose(function(*sample), right(*sample), rtol=1e-4)
+            is_right = np.allclose(function(*sample), right(*sample), rtol=1e-5)
         except Exception:  # noqa: BLE001 - a student's function may raise anything
             is_right = False
         setattr(network, name, function if is_right else right)
@@ -63,8 +63,8 @@ def _functions(code: str) -> dict:
 
 
 def printed(function, *arguments) -> str:
-    """Call a function; return what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()) as output:
+    """Call a function; return what it prints. Its errors are the concern of its own tests."""
+    with contextlib.redirect_stdout(io.StringIO()) as output, contextlib.suppress(Exception):
         function(*arguments)
     return output.getvalue()
 

@@ -181,7 +181,7 @@ class TestBatches(ComparisonTest):
         self.assertNotEqual(first, second, "two shuffles in a row, without a seed, are the same")
         message = "without a seed, the order is always the same, or `random` is reset after a call"
         self.assertTrue(first != other and second != another, message)
-        message = "without a seed, call only random.shuffle, and do not seed `random`"
+        message = "without a seed, random.shuffle must use the current state of `random`"
         self.assertEqual([first, second], [third, fourth], message)
 
     def test_the_callers_lists_are_left_alone(self):

@@ -92,7 +92,7 @@ class NetworkTests:
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
         found = self.entry(self.model.gradients, "gradients", name)
-        first = "" if checks.same(loss, self.loss(p), 1e-5) else " (first fix the loss)"
+        first = "" if checks.same(loss, self.loss(p), 1e-5) else " (the loss is wrong, too)"
         self.compare(f"the gradient of {name}{first}", found, right, values, tolerance=1e-5)
 
     def compare_results(self, mode: str, found) -> None:
@@ -168,8 +168,12 @@ class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
     Model = SoftmaxRegression
 
     def test_loss_and_accuracy(self):
-        linear = self.loss(oracle.softmax(self.z))
-        self.compare_loss_and_accuracy({"the ReLU before the softmax is missing": linear})
+        scores = {
+            "the ReLU before the softmax is missing": self.z,
+            "the sigmoid is used instead of ReLU": oracle.sigmoid(self.z),
+        }
+        losses = {text: self.loss(oracle.softmax(z)) for text, z in scores.items()}
+        self.compare_loss_and_accuracy(losses)
 
     def test_gradient_of_W1(self):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N

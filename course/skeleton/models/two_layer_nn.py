@@ -23,7 +23,7 @@ class TwoLayerNet(_baseNetwork):
 
         X (N, input_size) holds the images, y (N,) their labels, from 0 to num_classes - 1. In mode
         'train', store the gradient of the loss with respect to each weight in `self.gradients`,
-        under the name of the weight and in its shape. In any other mode, change neither weights nor
+        under the name of the weight and in its shape. Change no weights, and in any other mode no
         gradients.
 
         Hint: the backward pass starts as in softmax regression, at the input of the softmax. It
