@@ -123,8 +123,11 @@ def table(results: dict, private: str = "results") -> str:
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
         if not hidden or private == "results":
             lines += [f"{'':8}{line[:300]}" for line in test["output"].splitlines()[:4]]
+    note = results["output"]
+    if private != "nothing":
+        note = note.replace(PRIVATE_COUNT, "")
     total = sum(test["max_score"] for test in results["tests"])
-    return "\n".join([*lines, "", f"Score: {results['score']:g} of {total:g}", results["output"]])
+    return "\n".join([*lines, "", f"Score: {results['score']:g} of {total:g}", note]).rstrip()
 
 
 def check_points(rubric: Path, data: Path) -> None:

@@ -88,12 +88,15 @@ def check_types(item: RubricItem | Rubric) -> None:
     for field in dataclasses.fields(item):
         value = getattr(item, field.name)
         good = type(value) in ((int, float) if field.type is float else (field.type,))
+        if good and field.name in ("tests", "allowed_output"):
+            good = all(type(each) is str for each in value)
         if type(value) in (int, float):
             good = good and 0 <= value < 2**32
         if not good and (field.name, value) != ("cost", "all"):
             name = getattr(item, "name", "the rubric")
             number = "a number from 0 to 2**32 - 1"
-            kind = number if field.type in (int, float) else f"a {field.type.__name__}"
+            kinds = {int: number, float: number, list: "a list of texts"}
+            kind = kinds.get(field.type, f"a {field.type.__name__}")
             raise ValueError(f"{name}: {field.name}: found {value!r}, expected {kind}")
 
 
@@ -108,6 +111,14 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def make_item(entry: dict) -> RubricItem:
+    """Make an item, or raise a ValueError that names the item and a key."""
+    try:
+        return RubricItem(**entry)
+    except TypeError as error:  # an unknown key, or one that is missing
+        raise ValueError(f"{entry.get('name')}: {str(error).partition(' ')[2]}") from None
+
+
 def read_rubric(path: Path) -> Rubric:
     """Read a rubric, or raise a ValueError that says what is wrong with it."""
     try:
@@ -117,14 +128,14 @@ def read_rubric(path: Path) -> Rubric:
             if seed is None:
                 raise ValueError("a seed is empty")
             seeds[kind] = seed % 2**32 if type(seed) is int else zlib.crc32(str(seed).encode())
-        rules = [RubricItem("rule", **entry) for entry in content.pop("rules")]
+        rules = [make_item(entry | {"part": "rule"}) for entry in content.pop("rules")]
         checks = []
         for entry in content.pop("checks"):
             points = {kind: entry.pop(kind, 0) for kind in seeds}
             for kind, count in points.items():
                 own = {"points": count, "private": kind == "private", "seed": seeds[kind]}
-                checks.append(RubricItem(**entry, **own))
-        if not all(item.seconds for item in rules + checks):
+                checks.append(make_item(entry | own))
+        if 0 in (content.get("seconds"), *[item.seconds for item in rules + checks]):
             raise ValueError("seconds: found 0, expected at least 1")
         rules = [rule for rule in rules if rule.cost]
         return Rubric(rules, [check for check in checks if check.points], **content)

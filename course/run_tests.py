@@ -16,6 +16,7 @@ import socket
 import sys
 import unittest
 from contextlib import suppress
+from inspect import getsource
 from pathlib import Path
 
 import numpy as np
@@ -91,10 +92,10 @@ class TestRules(unittest.TestCase):
 
     def test_imports(self):
         """The student's own files may be imported; the rule holds for them, too."""
-        allowed = outside_imports(SKELETON)
-        for module, importers in outside_imports(Path("submission")).items():
-            message = f"{' and '.join(importers)}: import of {module}"
-            self.assertIn(module, {"__future__", *allowed}, message)
+        found, allowed = outside_imports(Path("submission")), outside_imports(SKELETON)
+        wrong = sorted(found.keys() - {"__future__", *allowed})
+        wrong = [f"{' and '.join(found[module])}: import of {module}" for module in wrong]
+        self.assertFalse(wrong, "; ".join(wrong))
 
 
 def parse(file: Path) -> ast.Module:
@@ -159,6 +160,7 @@ class TestDefaultConfigs(unittest.TestCase):
         model.weights[names[-1]] = np.roll(model.weights[names[-1]], shift, axis=1)
         Remote("tests.inside:isolate")(model, oracle.CODE)
         optimizer = Remote("optimizer:SGD")(settings["learning_rate"], settings["reg"])
+        Remote("tests.inside:replace")(optimizer, getsource(oracle.apply_regularization))
         with open(ROOT / "data/mnist_train.csv") as file:
             labels = [(int(line[0]) + shift) % 10 for line in file]
         Remote("__main__:train_epoch")(model, optimizer, labels, settings["batch_size"])

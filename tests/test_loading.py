@@ -81,7 +81,7 @@ class TestLoading(InFolder, ComparisonTest):
                 "they are arrays; convert them with tolist()": "ndarray",
                 "they are NumPy's; convert them with tolist() or int()": "int64",
             }
-            kinds = ", ".join(sorted({type(each).__name__ for each in found})) or f"no {what}"
+            kinds = ", ".join(sorted({type(each).__name__ for each in found})) or right
             self.compare(f"the type of the {what} in {name}", kinds, right, mistakes)
 
 

@@ -13,6 +13,8 @@ from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
 from tests.checks import ComparisonTest, draw_sizes, draw_weights, generator_for
 
+REGULARIZATION = inspect.getsource(oracle.apply_regularization)
+
 
 class TestOptimizer(ComparisonTest):
     """Regularization and updates of a network whose gradients are made up."""
@@ -60,7 +62,7 @@ class TestOptimizer(ComparisonTest):
     def test_update(self):
         """Compare weights after each of three updates by one optimizer."""
         optimizer, steps = SGD(self.rate, self.reg), {}
-        inside.replace(optimizer, inspect.getsource(oracle.apply_regularization))
+        inside.replace(optimizer, REGULARIZATION)
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name, W in self.weights.items():
@@ -121,9 +123,11 @@ class TestEpoch(ComparisonTest):
                 for name, weight in weights.items():
                     step = oracle.step(name, weight, gradients[name], 0.5, 0.1)
                     weights = weights | {name: weight + step}
-            returned = utils.train(1, self.X, self.y, model, SGD(0.5, 0.1), False)
+            optimizer = SGD(0.5, 0.1)
+            inside.replace(optimizer, REGULARIZATION)
+            returned = utils.train(1, self.X, self.y, model, optimizer, False)
             for name, weight in weights.items():
-                what = f"{name} after 4 batches (first fix forward, apply_regularization, update)"
+                what = f"{name} after 4 batches (first fix forward and update)"
                 self.compare(what, model.weights[name], weight, tolerance=1e-5)
             self.compare_averages("train", returned, results)
 
