@@ -106,7 +106,9 @@ class Grader(NamedTuple):
             return "submissions run with your rights: see the top of course/grader.py"
         for path in (HERE / "rubric.yaml", *map(Path.resolve, private)):
             if processes.quietly("test", "-r", path, user=users[1])[0] == 0:
-                return f"submissions can read {path} and what is beside it: chmod 700 a folder above"
+                return (
+                    f"submissions can read {path} and what is beside it: chmod 700 a folder above"
+                )
         return "submissions run as other users, who can read neither this project nor each other"
 
 

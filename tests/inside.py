@@ -21,6 +21,7 @@ import numpy as np
 PICTURES = (b"\x89PNG", b"%PDF", b"%!PS", b"\xff\xd8", b"RIFF", b"II*\0", b"GIF8", b"\x1f\x8b")
 # For `isolate`.
 SCORES = np.array([[1.5, -0.5, 0.3, -2.0], [0.2, 0.9, -1.1, 0.4], [-0.7, 2.5, 1.2, 0.8]])
+WRONG = set()  # functions that are not tried again: one may loop until a grader stops it
 P, LABELS = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True), np.array([0, 1, 2])
 
 
@@ -43,11 +44,17 @@ def isolate(network, code: str) -> None:
     for name, right in _functions(code).items():
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)
-        function = copying(getattr(network, name, None))
+        function, of_class = (
+            copying(getattr(network, name, None)),
+            getattr(type(network), name, None),
+        )
         try:
-            is_right = np.allclose(function(*sample), right(*sample), rtol=1e-6)
+            is_right = of_class not in WRONG
+            is_right = is_right and np.allclose(function(*sample), right(*sample), rtol=1e-6)
         except Exception:  # noqa: BLE001 - a student's function may raise anything
             is_right = False
+        if not is_right:
+            WRONG.add(of_class)
         setattr(network, name, function if is_right else right)
 
 

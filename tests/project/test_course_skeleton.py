@@ -14,7 +14,7 @@ import numpy as np
 
 from course import HERE, PARTS, without_solutions, write_skeleton, write_solution
 from course.mistakes import MISTAKES, VARIANTS, Patch
-from tests import ROOT, InFolder, oracle
+from tests import ROOT, InFolder, inside, oracle
 from tests.checks import mnist_batch
 from tests.project import run_program, write_made_up_data
 
@@ -79,6 +79,15 @@ class TestMistakes(unittest.TestCase):
         for variant, found in zip(VARIANTS, workers.map(failures_of, VARIANTS)):
             with self.subTest(variant):
                 self.assertEqual(found, {})
+
+
+class TestIsolation(unittest.TestCase):
+    def test_a_wrong_function_is_tried_once(self):
+        Network = type("Network", (), {"ReLU": mock.Mock(side_effect=ValueError)})
+        for network in (Network(), Network()):
+            inside.isolate(network, oracle.CODE)
+            np.testing.assert_array_equal(network.ReLU(np.array([-1, 2])), [0, 2])
+        Network.ReLU.assert_called_once()
 
 
 class TestOracle(unittest.TestCase):
