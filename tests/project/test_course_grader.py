@@ -332,9 +332,9 @@ class TestGrader(InFolder):
             if mistake.words in ("(axis 0)", "biases are regularized"):
                 mistake.apply(self.submission)
         self.change("models/_base_network.py", "del _baseNetwork.ReLU\n")
-        checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b up"
+        checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b"
         score, outputs = self.grade(*checks)
-        self.assertEqual(score, 2 + 2 + 3)
+        self.assertEqual(score, 2 + 2 + 3 + 1)
         self.assertIn("(axis 0)", outputs["softmax"])
 
     def test_an_item_is_run_again_by_itself_before_it_fails(self):
