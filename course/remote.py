@@ -85,8 +85,8 @@ def serve(wire: socket.socket) -> None:
     def resolve(key: int | str):
         return pkgutil.resolve_name(key) if type(key) is str else objects[key]
 
-    lines = wire.makefile("rwb")
-    for line in lines:
+    stream = wire.makefile("rwb")
+    for line in stream:
         try:
             function, arguments, options = decode(line, resolve)
             reply = [encode(function(*arguments, **dict(options)), refer)]
@@ -94,8 +94,8 @@ def serve(wire: socket.socket) -> None:
             reply = explain(error, home)
         with suppress(Exception):  # it may be another stream now
             sys.stdout.flush()
-        lines.write(json.dumps(reply).encode() + b"\n")
-        lines.flush()
+        stream.write(json.dumps(reply).encode() + b"\n")
+        stream.flush()
 
 
 def explain(error: BaseException, home: str) -> str:
@@ -166,7 +166,7 @@ def connect(wire: socket.socket) -> None:
     """Replace the submission's modules, and `tests.inside`, by stand-ins."""
     import tests
 
-    Remote.lines = wire.makefile("rwb")
+    Remote.stream = wire.makefile("rwb")
     for name in (*MODULES, "tests.inside"):
         sys.modules[name] = Remote(name)
     tests.inside = sys.modules["tests.inside"]
@@ -199,9 +199,9 @@ class Remote:
         call = [self, [*arguments], [*options.items()]]
         request = json.dumps(encode(call, lambda value: {"object": value._key}))
         try:
-            self.lines.write(request.encode() + b"\n")
-            self.lines.flush()
-            reply = decode(self.lines.readline(LONGEST), Remote)
+            self.stream.write(request.encode() + b"\n")
+            self.stream.flush()
+            reply = decode(self.stream.readline(LONGEST), Remote)
             if type(reply) is list:
                 [result] = reply
                 return result

@@ -58,7 +58,7 @@ def run(tests: list[str], seed: int, seconds: int) -> list[str]:
     try:
         Remote("__main__:allow")(seconds)
         suite = loader.loadTestsFromNames(tests)
-        missing = [name for name, some in zip(tests, suite) if not some.countTestCases()]
+        missing = [name for name, part in zip(tests, suite) if not part.countTestCases()]
         missing += loader.errors
         if missing:
             return [f"there is no such test: {missing[0].strip().splitlines()[-1]}"]

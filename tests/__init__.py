@@ -38,7 +38,7 @@ def csv_lines(labels, pixels) -> list[str]:
 
 def write_csv(file: Path, labels, pixels) -> None:
     """Write a CSV file of images, and make its folder if needed."""
-    file = inside.Path(str(file))
+    file = inside.Path(str(file))  # in the solution's process
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(csv_lines(labels, pixels)) + "\n")
 

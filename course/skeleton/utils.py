@@ -53,8 +53,8 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
     next epoch.
 
     With `shuffle`, put images and labels into a random order first, the same for both: the order
-    that `random.shuffle` gives a list of length N. If there is a seed, call `random.seed` with it
-    before you shuffle, so that the order can be repeated. Without one, do not call `random.seed`.
+    that `random.shuffle` gives a list of length N. If `seed` is not None, call `random.seed(seed)`
+    before you shuffle, so that the order can be repeated. Otherwise, do not call it.
 
     Hint: if you shuffle two lists one after the other, they get different orders. What could you
     shuffle once that stands for both an image and its label? `range(0, N, batch_size)` gives the
