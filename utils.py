@@ -34,7 +34,7 @@ def load_csv(
     """Load images and labels from a CSV file.
 
     Each line holds a label, 0 to 9, then 784 pixels, 0 to 255, row by row. A header is skipped. If
-    the file is malformed, a ValueError says why; rows count from 0, without the header.
+    the file is malformed, a ValueError says why.
 
     Returns
     -------

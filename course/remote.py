@@ -205,8 +205,10 @@ class Remote:
             if type(reply) is list:
                 [result] = reply
                 return result
+        except TimeoutError:
+            raise RuntimeError("TimeoutError: the submission hangs") from None
         except Exception as error:
-            text = "no reply: the submission crashed, exited, hung, or returned more than 16 MB"
+            text = "no reply: the submission crashed, exited, or returned more than 16 MB"
             raise RuntimeError(text) from error
         raise RuntimeError(reply)
 

@@ -78,9 +78,11 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
     """
     found = []
     for path in paths:
-        is_class = path.is_dir() and not (path / "utils.py").exists()
-        found += sorted(path.iterdir()) if is_class else [path]
-    found = [path for path in found if not NOT_SUBMISSIONS.match(path.name)]
+        if path.is_dir() and not (path / "utils.py").exists():
+            inside = sorted(path.iterdir())
+            found += [each for each in inside if not NOT_SUBMISSIONS.match(each.name)]
+        else:
+            found.append(path)
     names = [path.name for path in found]
     names = [path.name if names.count(path.name) == 1 else str(path) for path in found]
     for name in names:

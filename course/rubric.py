@@ -111,12 +111,13 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def make_item(entry: dict) -> RubricItem:
+def make_item(entry: dict, **own) -> RubricItem:
     """Make an item, or raise a ValueError that names the item and a key."""
     try:
-        return RubricItem(**entry)
-    except TypeError as error:  # an unknown key, or one that is missing
-        raise ValueError(f"{entry.get('name')}: {str(error).partition(' ')[2]}") from None
+        return RubricItem(**entry, **own)
+    except TypeError as error:  # a key that is unknown, missing, or not the teacher's
+        name = entry.get("name", "a check or rule")
+        raise ValueError(f"{name}: {str(error).partition(' ')[2]}") from None
 
 
 def read_rubric(path: Path) -> Rubric:
@@ -128,13 +129,13 @@ def read_rubric(path: Path) -> Rubric:
             if seed is None:
                 raise ValueError("a seed is empty")
             seeds[kind] = seed % 2**32 if type(seed) is int else zlib.crc32(str(seed).encode())
-        rules = [make_item(entry | {"part": "rule"}) for entry in content.pop("rules")]
+        rules = [make_item(entry, part="rule") for entry in content.pop("rules")]
         checks = []
         for entry in content.pop("checks"):
             points = {kind: entry.pop(kind, 0) for kind in seeds}
             for kind, count in points.items():
                 own = {"points": count, "private": kind == "private", "seed": seeds[kind]}
-                checks.append(make_item(entry | own))
+                checks.append(make_item(entry, **own))
         if 0 in (content.get("seconds"), *[item.seconds for item in rules + checks]):
             raise ValueError("seconds: found 0, expected at least 1")
         rules = [rule for rule in rules if rule.cost]

@@ -51,12 +51,16 @@ def in_zip(path: Path) -> Files:
         raise ValueError(f"it holds more than {5 * MOST_NAMES:,} files")
     archive, files = zipfile.ZipFile(io.BytesIO(content)), {}
     for entry in archive.infolist():
-        name = entry.filename.replace("\\", "/").removeprefix("./")  # as Windows writes it
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{name[:200]} is compressed in an unusual way; make a new zip")
         if not stat.S_ISLNK(entry.external_attr >> 16):
-            files[name] = partial(archive.open, entry)
+            name = entry.filename.replace("\\", "/").removeprefix("./")  # as Windows writes it
+            files[name] = partial(open_entry, archive, entry)
     return files
+
+
+def open_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo):
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{entry.filename} is compressed in an unusual way; make a new zip")
+    return archive.open(entry)
 
 
 def in_folder(folder: Path) -> Files:

@@ -101,6 +101,7 @@ def drawn(function, *arguments) -> tuple[list, int]:
         return mock.patch.object(canvas_class, method, save)
 
     pyplot.switch_backend("agg")  # also if the solution asks for windows
+    pyplot.close("all")
     # Every way to save calls the first, except a direct call of the second.
     with spy(FigureCanvasBase, "print_figure"), spy(FigureCanvasAgg, "print_png"):
         function(*arguments)

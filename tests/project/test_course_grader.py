@@ -519,6 +519,7 @@ class TestReading(InFolder):
             ("public: 3", "public: .inf", "points: found inf"),
             ("seconds: 60", "seconds: 0", "seconds: found 0"),
             ("seconds: 420", "seconds: 0", "seconds: found 0"),
+            ("public: 3", "points: 3", "trainval, split: .* argument 'points'"),
             ("rules:", "rules: [", "while parsing"),
         ):
             with self.subTest(message):
