@@ -10,8 +10,8 @@ its files; it can start no other, and has no network.
 
 Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
-everybody can; what it leaves there, in /tmp, /var/tmp, /dev/shm and /run/lock, is deleted after
-each run. NOT prevented:
+everybody can; what it leaves in /tmp, /var/tmp, /dev/shm and /run/lock is deleted after each run.
+NOT prevented:
 
 - Without root, everything runs with your rights: code can read your files, the private seed among
   them, change grades and leave things behind. Grade only what you would run yourself.
@@ -79,11 +79,11 @@ class Grader(NamedTuple):
                 waiting = waiting[len(found) :]
         return rubric.results(PRIVATE_COUNT)
 
-    def try_out(self, *private: Path) -> str:
+    def try_out(self, *paths: Path) -> str:
         """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
 
-        Return a line that says how safe it is to grade here, `private` being what submissions
-        should not read, or raise a ValueError.
+        Return a line that says how safe it is to grade here, and whether submissions can read
+        `paths`, or raise a ValueError.
         """
         items = self.rubric.rules + self.rubric.checks
         names = sorted({test for item in items for test in item.tests})
@@ -104,7 +104,7 @@ class Grader(NamedTuple):
             )
         if users[1] is None:
             return "submissions run with your rights: see the top of course/grader.py"
-        for path in (HERE / "rubric.yaml", *map(Path.resolve, private)):
+        for path in (HERE / "rubric.yaml", *map(Path.resolve, paths)):
             if processes.quietly("test", "-r", path, user=users[1])[0] == 0:
                 return (
                     f"submissions can read {path} and what is beside it: chmod 700 a folder above"

@@ -25,7 +25,7 @@ from tests import ROOT
 LOCKS = Path("/var/run/course-grader")
 NUMBERS = range(58000, 60000, 2)  # user IDs, of which each grade reserves two
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
-MOST_PRINTED = 30_000  # bytes; a pipe, which is full at 32 kB or more, loses what does not fit
+MOST_PRINTED = 30_000  # bytes; what does not fit into the pipe, 64 kB on Linux, is lost
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a running submission, folders included
 
 Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission

@@ -154,9 +154,10 @@ def train_epoch(model, optimizer, right_labels: list[int], batch_size: int) -> N
     import utils
 
     images, labels = load_mnist()
-    labels_are_list, labels = isinstance(labels, list), right_labels[: len(labels)]
-    options = labels if labels_are_list else np.array(labels), batch_size, True, 10  # the seed
-    utils.train(1, *utils.generate_batched_data(images, *options), model, optimizer, False)
+    right = right_labels[: len(labels)]
+    right = right if isinstance(labels, list) else np.array(right)
+    batches = utils.generate_batched_data(images, right, batch_size, True, 10)  # 10 is the seed
+    utils.train(1, *batches, model, optimizer, False)
 
 
 # The tests' end

@@ -44,10 +44,8 @@ def isolate(network, code: str) -> None:
     for name, right in _functions(code).items():
         is_measure = name in ("cross_entropy_loss", "compute_accuracy")
         sample = (P, LABELS) if is_measure else (SCORES,)
-        function, of_class = (
-            copying(getattr(network, name, None)),
-            getattr(type(network), name, None),
-        )
+        function = copying(getattr(network, name, None))
+        of_class = getattr(type(network), name, None)
         try:
             is_right = of_class not in WRONG
             is_right = is_right and np.allclose(function(*sample), right(*sample), rtol=1e-6)

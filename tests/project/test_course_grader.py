@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -532,6 +533,13 @@ class TestReading(InFolder):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
             self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 2)
+
+    def test_a_submission_that_hangs(self):
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0.01)
+        stream = mock.patch.object(remote.Remote, "stream", ours.makefile("rwb"), create=True)
+        with ours, theirs, stream, self.assertRaisesRegex(RuntimeError, "TimeoutError"):
+            remote.Remote("builtins:len")([])  # so it is not tried again
 
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
