@@ -553,7 +553,9 @@ class TestReading(InFolder):
             (fractions.Fraction(1, 2), 0.5),
         ):
             line = json.dumps(remote.encode(value, repr))
-            np.testing.assert_equal(remote.decode(line, None), expected)
+            found = remote.decode(line, None)
+            self.assertIs(type(found), type(expected))
+            np.testing.assert_equal(found, expected)
 
 
 class TestAutograder(InFolder):
