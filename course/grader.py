@@ -20,7 +20,7 @@ NOT prevented:
 - Imports by `exec` or `__import__`, through another module, or behind a file of the same name.
 - Messages from visible checks to private ones, in other folders where everybody can write, or by
   the times at which files were read. Visible checks come first, so nothing private is shown.
-- Space of deleted but open files, 2 GB until the run ends. On macOS, or where Linux has no seccomp:
+- Space of deleted but open files, 2 GB until the run ends. On macOS, or without libseccomp:
   any amount of memory, the network, and messages to other runs.
 """
 

@@ -16,7 +16,6 @@ import pkgutil
 import resource
 import signal
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -27,12 +26,9 @@ import numpy as np
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
 LONGEST = 16 * 2**20  # bytes of a reply
 # Linux system calls that no submission needs: they give it a network, namespaces, memory beyond its
-# limit, or objects that outlive it. After the number of the architecture: socket, socketpair,
-# unshare, io_uring_setup, memfd_create, shmget, semget, msgget, add_key, request_key, keyctl.
-FORBIDDEN = {
-    "x86_64": (0xC000003E, 41, 53, 272, 425, 319, 29, 64, 68, 248, 249, 250),
-    "aarch64": (0xC00000B7, 198, 199, 97, 425, 279, 194, 190, 186, 217, 218, 219),
-}
+# limit, or objects that outlive it.
+FORBIDDEN = b"""socket socketpair unshare io_uring_setup memfd_create shmget semget msgget
+add_key request_key keyctl"""
 
 
 def encode(value, refer: Callable):
@@ -114,25 +110,14 @@ def limit(seconds: int) -> None:
     for name, value in limits.items():
         with suppress(AttributeError, ValueError):  # macOS limits neither memory nor queues
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    if sys.platform != "linux" or os.uname().machine not in FORBIDDEN:
-        return
-    # A filter makes Linux refuse calls: man 2 seccomp. Its steps: operation, steps to skip if true,
-    # if false, operand.
-    architecture, *calls = FORBIDDEN[os.uname().machine]
-    load, equal, at_least, end, count = 0x20, 0x15, 0x35, 0x06, len(calls)
-    steps = [
-        (load, 0, 0, 4),  # the architecture
-        (equal, 0, count + 3, architecture),
-        (load, 0, 0, 0),  # the number of the call
-        (at_least, count + 1, 0, 2**30),  # the numbers of x32
-        *((equal, count - k, 0, number) for k, number in enumerate(calls)),
-        (end, 0, 0, 0x7FFF0000),  # allowed
-        (end, 0, 0, 0x00050001),  # refused
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-    prctl = ctypes.CDLL(None).prctl
-    prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS, which a filter needs
-    prctl(22, 2, struct.pack("HP", len(steps), ctypes.addressof(code)))  # PR_SET_SECCOMP
+    with suppress(OSError):  # no such library, as on macOS
+        seccomp = ctypes.CDLL("libseccomp.so.2")
+        seccomp.seccomp_init.restype = ctypes.c_void_p
+        rules = ctypes.c_void_p(seccomp.seccomp_init(0x7FFF0000))  # allow all calls but these
+        for name in FORBIDDEN.split():
+            number = seccomp.seccomp_syscall_resolve_name(name)
+            seccomp.seccomp_rule_add(rules, 0x00050001, number, 0)  # fail with EPERM
+        seccomp.seccomp_load(rules)
 
 
 def allow(seconds: int) -> None:

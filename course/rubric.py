@@ -86,18 +86,17 @@ class Rubric:
 def check_types(item: RubricItem | Rubric) -> None:
     """Raise a ValueError unless fields have their types and ranges; a cost may be "all"."""
     for field in dataclasses.fields(item):
-        value = getattr(item, field.name)
-        good = type(value) in ((int, float) if field.type is float else (field.type,))
-        if good and field.name in ("tests", "allowed_output"):
-            good = all(type(each) is str for each in value)
-        if type(value) in (int, float):
-            good = good and 0 <= value < 2**32
+        value, kind = getattr(item, field.name), field.type
+        good = type(value) is kind or (type(value), kind) == (int, float)
+        if kind in (int, float):
+            good, expected = good and 0 <= value < 2**32, "a number from 0 to 2**32 - 1"
+        elif field.name in ("tests", "allowed_output"):
+            good, expected = good and all(type(each) is str for each in value), "a list of texts"
+        else:
+            expected = f"a {kind.__name__}"
         if not good and (field.name, value) != ("cost", "all"):
             name = getattr(item, "name", "the rubric")
-            number = "a number from 0 to 2**32 - 1"
-            kinds = {int: number, float: number, list: "a list of texts"}
-            kind = kinds.get(field.type, f"a {field.type.__name__}")
-            raise ValueError(f"{name}: {field.name}: found {value!r}, expected {kind}")
+            raise ValueError(f"{name}: {field.name}: found {value!r}, expected {expected}")
 
 
 class Loader(yaml.SafeLoader):

@@ -285,9 +285,8 @@ class TestGrader(InFolder):
 
     def test_code_that_cannot_be_imported(self):
         for name, text, message in (
-            ("main.py", b"raise SystemExit('not today')", "line 1: SystemExit: not today"),
-            ("utils.py", b"import a\n<<<<<<< HEAD\n", "line 2: invalid syntax: <<<<<<< HEAD"),
-            ("optimizer/sgd.py", "import a".encode("utf-16"), "line 1: source code"),
+            ("main.py", b"raise SystemExit('not today')", "main.py, line 1: SystemExit: not today"),
+            ("utils.py", b"import a\n<<<<<<< HEAD\n", "invalid syntax (utils.py, line 2)"),
         ):
             with self.subTest(message):
                 right = (self.submission / name).read_bytes()
@@ -295,7 +294,7 @@ class TestGrader(InFolder):
                 score, outputs = self.grade("2.1 a", rules=[""])
                 (self.submission / name).write_bytes(right)
                 first, *others = outputs.values()
-                self.assertIn(f"{name}, {message}", first)
+                self.assertIn(message, first)
                 self.assertEqual((score, {*others}), (0, {""}))
 
     def test_definitions_and_imports(self):
