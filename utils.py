@@ -6,7 +6,6 @@ import io
 import os
 import random
 import sys
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -202,18 +201,16 @@ def evaluate(
 def _average(batched_data, batched_label, step, title: str) -> tuple[float, float]:
     """Return loss and accuracy, as `step` returns them, averaged over the images of all batches."""
     show = title and sys.stderr.isatty()
-    line, shown = "", time.monotonic()
     loss_sum = accuracy_sum = images = 0
     for number, (X, y) in enumerate(zip(batched_data, batched_label, strict=True), start=1):
         loss, accuracy = step(X, y)
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show and time.monotonic() - shown >= 0.25:  # a notebook may print each on a new line
-            shown = time.monotonic()
+        if show and number % 250 == 0:  # rarely: a notebook may print each on a new line
             line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
-            print(f"{line:60}", end="\r", file=sys.stderr)  # over the previous line
-    if line:
+            print(line, end="\r", file=sys.stderr)  # over the previous line
+    if show:
         print(" " * 60, end="\r", file=sys.stderr)
     return loss_sum / images, accuracy_sum / images
 
