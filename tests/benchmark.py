@@ -1,8 +1,8 @@
-"""Print how long an epoch takes, and how that grows.
+"""Print how long an epoch takes.
 
     python -m tests.benchmark
 
-takes about two minutes and needs MNIST in ./data. An epoch is one of `main.run`:
+takes half a minute and needs MNIST in ./data. An epoch is one of `main.run`:
 shuffle, batch, train, validate. It is compared with its matrix products with W1 alone, which are
 nearly all of the arithmetic. The two are timed in turn, so that a slow moment of the machine
 affects both. Seconds and ratios are medians over the epochs.
@@ -51,12 +51,3 @@ if __name__ == "__main__":
         for dtype in ("float64", "float32"):
             config = dataclasses.replace(TWO_LAYER, type=model, dtype=dtype)
             print_row(f"{model}, {dtype}", config, data)
-    data = main.Data(*[(images[:6_000], labels[:6_000]) for images, labels in data])
-    sizes = {
-        "hidden_size": (32, 64, 128, 256, 512, 1024, 2048),
-        "batch_size": (1, 8, 64, 512, 4096),
-    }
-    for key, values in sizes.items():
-        for value in values:
-            config = dataclasses.replace(TWO_LAYER, **{key: value})
-            print_row(f"6,000 images, {key} {value}", config, data)
