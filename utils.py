@@ -74,40 +74,29 @@ def load_mnist_test(as_array: bool = False, dtype: DTypeLike = np.float64) -> tu
 def _read_rows(path: str | os.PathLike) -> NDArray:
     """Return the rows of a CSV file as bytes (N, 785), label first."""
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
+        with open(path, encoding="utf-8-sig") as file, warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy only warns about an empty file
             header, row = (file.readline().strip().replace('"', "").split(",") for _ in range(2))
+            for cells in (header, row):  # otherwise a pandas index would be read as labels
+                if len(cells) != COLUMNS and any(cells):
+                    raise ValueError(f"found {len(cells)} columns; expected 785: label, pixels")
+            file.seek(0)
+            skip = int(header[0][:1].isalpha())
+            rows = np.loadtxt(file, np.uint8, comments=None, delimiter=",", skiprows=skip, ndmin=2)
+        labels, last = rows[:, 0], rows[:, -1]
+        if labels.max() == 0 < last.max() <= 9:  # no MNIST image has ink in its first pixel
+            raise ValueError("the last column looks like the labels; expected them first")
+        if labels.max() > 9:
+            row = int(np.argmax(labels > 9))
+            raise ValueError(f"found label {labels[row]} at row {row}; expected 0 to 9")
+        return rows
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path}: no such file; in the project's folder, make it with: sh data/get_data.sh "
             "(on Windows: data\\get_data.bat)"
         ) from None
-    for cells in (header, row):  # otherwise a pandas index would be read as labels
-        if len(cells) != COLUMNS and any(cells):
-            raise ValueError(f"{path}: found {len(cells)} columns; expected 785: label, pixels")
-    has_header = header[0][:1].isalpha()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # NumPy only warns about an empty file
-        try:
-            rows = np.loadtxt(
-                path,
-                dtype=np.uint8,
-                delimiter=",",
-                comments=None,
-                skiprows=int(has_header),
-                ndmin=2,
-                encoding="utf-8-sig",
-            )
-        except (ValueError, Warning) as error:
-            raise ValueError(f"{path}: {error}") from None
-    first, last = rows[:, 0], rows[:, -1]
-    if header[-1].lower() in ("class", "label") or (
-        first.max() == 0 and last.max() <= 9 and last.min() < last.max()
-    ):
-        raise ValueError(f"{path}: the last column looks like the labels; expected them first")
-    if first.max() > 9:
-        row = int(np.argmax(first > 9))
-        raise ValueError(f"{path}: found label {first[row]} at row {row}; expected 0 to 9")
-    return rows
+    except (ValueError, Warning) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def generate_batched_data(

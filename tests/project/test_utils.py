@@ -22,47 +22,30 @@ HEADER = ",".join(["label", *(f"{k // 28}x{k % 28}" for k in range(784))])
 
 class TestCsv(InFolder):
     def test_accepted_forms(self):
+        """A byte-order mark, a quoted header, CRLF, blank lines, no line end at the end."""
         quoted = ",".join(f'"{name}"' for name in HEADER.split(","))
-        for name, text in {
-            "plain": TEXT,
-            "no last line end": f"{HEADER}\n{TEXT}".rstrip(),
-            "quoted header": f"{quoted}\n{TEXT}",
-            "CRLF": f"{HEADER}\n{TEXT}".replace("\n", "\r\n"),
-            "byte-order mark": f"\ufeff{TEXT}",
-            "byte-order mark before a header": f"\ufeff{HEADER}\n{TEXT}",
-            "blank lines": TEXT.replace("\n", "\n\n"),
-        }.items():
-            with self.subTest(name):
-                Path("some.csv").write_bytes(text.encode())
-                data, labels = utils.load_csv("some.csv", as_array=True)
-                np.testing.assert_array_equal(data, PIXELS / 255)
-                np.testing.assert_array_equal(labels, LABELS)
-
-    def test_zeros_are_not_taken_for_labels_in_the_last_column(self):
-        for last in (["0"], ["0", "10"]):
-            Path("some.csv").write_text("\n".join(784 * "0," + pixel for pixel in last))
-            self.assertEqual(utils.load_csv("some.csv")[1], [0] * len(last))
+        other = f"\ufeff{quoted}\n{TEXT}".replace("\n", "\r\n\r\n").rstrip()
+        for text in (TEXT, other):
+            Path("some.csv").write_bytes(text.encode())
+            data, labels = utils.load_csv("some.csv", as_array=True)
+            np.testing.assert_array_equal(data, PIXELS / 255)
+            np.testing.assert_array_equal(labels, LABELS)
+        Path("some.csv").write_text(784 * "0," + "10")  # the last column holds no labels
+        self.assertEqual(utils.load_csv("some.csv")[1], [0])
 
     def test_mistakes(self):
         labels_last = "\n".join(299 * "0," + "9," + 484 * "0," + label for label in "5041")
-        by_header = f"{HEADER.replace('label,', 'pixel,', 1)[:-6]},class\n{TEXT}"
-        first, _, rest = TEXT.split(",", 2)  # without the first pixel
-        for name, text, expected in (
-            ("empty", "", "no data"),
-            ("only a header", HEADER, "no data"),
-            ("256", f"{first},256,{rest}", "'256' to uint8 at row 0, column 2"),
-            ("label 10", f"{TEXT}10,0,{rest}", "found label 10 at row 5; expected 0 to 9"),
-            ("pandas' index", f",{HEADER}\n0,{TEXT}", "found 786 columns; expected 785"),
-            ("row names", f"{HEADER}\n300,{TEXT}", "found 786 columns; expected 785"),
-            ("a short row", f"{TEXT}1,2,3\n", "from 785 to 3 at row 6"),
-            ("labels last", labels_last, "last column looks like the labels"),
-            ("labels last, by the header", by_header, "last column looks like the labels"),
-            ("UTF-16", TEXT.encode("utf-16"), "codec can't decode"),
+        for text, expected in (
+            (HEADER, "no data"),
+            (f"{TEXT}256{784 * ',0'}", "'256' to uint8 at row 5, column 1"),
+            (f"{TEXT}10{784 * ',0'}", "found label 10 at row 5; expected 0 to 9"),
+            (f",{HEADER}\n0,{TEXT}", "found 786 columns; expected 785"),
+            (f"{HEADER}\n300,{TEXT}", "found 786 columns; expected 785"),
+            (labels_last, "last column looks like the labels"),
         ):
-            with self.subTest(name):
-                Path("some.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-                with self.assertRaisesRegex(ValueError, rf"^some.csv: .*{expected}.*\Z"):
-                    utils.load_csv("some.csv")
+            Path("some.csv").write_text(text)
+            with self.assertRaisesRegex(ValueError, rf"^some.csv: .*{expected}"):
+                utils.load_csv("some.csv")
 
     def test_the_parts_of_mnist(self):
         write_made_up_data(self.folder, train=9, test=3)
