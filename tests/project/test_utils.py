@@ -49,17 +49,16 @@ class TestCsv(InFolder):
 
     def test_the_parts_of_mnist(self):
         write_made_up_data(self.folder, train=9, test=3)
-        train, *others = utils.load_mnist_trainval()
-        self.assertEqual([len(train), *map(len, others)], [7, 7, 2, 2])
-        shades = {id(pixel) for image in train for pixel in image}
+        lists = [*utils.load_mnist_trainval(), *utils.load_mnist_test()]
+        self.assertEqual([len(part) for part in lists], [7, 7, 2, 2, 3, 3])
+        shades = {id(pixel) for image in lists[0] for pixel in image}
         self.assertLessEqual(len(shades), 256)  # lists share their floats
-        for load in (utils.load_mnist_trainval, utils.load_mnist_test):
-            for dtype, scale in ((np.float64, 1), (np.float32, 1), (np.uint8, 255)):
-                for part, expected in zip(load(as_array=True, dtype=dtype), load()):
-                    self.assertEqual(part.dtype, dtype if part.ndim == 2 else np.int64)
-                    factor = scale if part.ndim == 2 else 1
-                    np.testing.assert_allclose(part, factor * np.array(expected), rtol=1e-6)
-                    self.assertIs(type(expected), list)
+        for dtype, scale in ((np.float32, 1), (np.uint8, 255)):
+            arrays = [*utils.load_mnist_trainval(True, dtype), *utils.load_mnist_test(True, dtype)]
+            for images, expected in zip(arrays[::2], lists[::2]):
+                self.assertEqual(images.dtype, dtype)
+                np.testing.assert_allclose(images, scale * np.array(expected), rtol=1e-6)
+            np.testing.assert_equal([*map(list, arrays[1::2])], lists[1::2])
         Path(utils.TRAIN_CSV).write_text(TEXT.splitlines()[0])
         with self.assertRaisesRegex(ValueError, "train.csv: found 1 image; expected at least 2"):
             utils.load_mnist_trainval()
@@ -70,14 +69,12 @@ class TestBatches(unittest.TestCase):
         """Bytes are divided by 255; floats are not divided again."""
         labels, pixels = made_up_images(53)
         rows = np.array_split(shuffled(53, 0), range(10, 53, 10))
-        expected = [pixels[row] / 255 for row in rows], [labels[row] for row in rows]
-        lists = utils.generate_batched_data(pixels / 255, labels, 10, True, 0, dtype=float)
-        lazy = utils.generate_batched_data(pixels, labels, 10, True, 0, lazy=True, dtype=float)
-        for number in (0, 1):
-            self.assertEqual((type(lists[number]), len(lazy[number])), (list, 6))
-            for batches in (lists[number], lazy[number]):
-                for batch, right in zip(batches, expected[number], strict=True):
-                    np.testing.assert_array_equal(batch, right)
+        for images, lazy in ((pixels / 255, False), (pixels, True)):
+            batches = utils.generate_batched_data(images, labels, 10, True, 0, lazy, float)
+            self.assertEqual([isinstance(each, list) for each in batches], [not lazy] * 2)
+            for X, y, row in zip(*batches, rows, strict=True):
+                np.testing.assert_array_equal(X, pixels[row] / 255)
+                np.testing.assert_array_equal(y, labels[row])
 
     def test_as_many_labels_as_images(self):
         for count in (2, 4):
