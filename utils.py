@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 TRAIN_CSV = "./data/mnist_train.csv"
 TEST_CSV = "./data/mnist_test.csv"
-COLUMNS = 1 + 28 * 28  # a label, then the pixels
 
 # A notebook sets MPLBACKEND for all programs that it starts. If the module named there is missing,
 # importing Matplotlib may fail.
@@ -78,7 +77,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
             warnings.simplefilter("error")  # NumPy only warns about an empty file
             header, row = (file.readline().strip().replace('"', "").split(",") for _ in range(2))
             for cells in (header, row):  # otherwise a pandas index would be read as labels
-                if len(cells) != COLUMNS and any(cells):
+                if len(cells) != 785 and any(cells):
                     raise ValueError(f"found {len(cells)} columns; expected 785: label, pixels")
             file.seek(0)
             skip = int(header[0][:1].isalpha())
@@ -262,8 +261,5 @@ def draw_curves(
 def write_whole(path: str | os.PathLike, content: bytes) -> None:
     """Write a file under another name, then rename it, so that nobody reads half of it."""
     unfinished = Path(f"{path}.part")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
