@@ -38,23 +38,18 @@ class _baseNetwork:
         """Return X as an array of the network's type; raise a ValueError for a wrong shape."""
         X = np.asarray(X, dtype=self.dtype)
         if X.ndim != 2 or X.shape[0] == 0 or X.shape[1] != self.input_size:
-            raise ValueError(
-                f"X has shape {X.shape}; expected (N, {self.input_size}), N at least 1"
-            )
+            raise ValueError(f"X has shape {X.shape}; expected (N, {self.input_size}), N >= 1")
         return X
 
     @staticmethod
     def _check_labels(x_pred: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
         """Return both as arrays; raise a ValueError unless y holds a valid label for each row."""
         x_pred, y = np.asarray(x_pred), np.asarray(y)
-        if y.shape != x_pred.shape[:1] or y.dtype.kind not in "iu":
-            raise ValueError(
-                f"y has shape {y.shape} and type {y.dtype}; expected {len(x_pred)} integers"
-            )
-        if y.min() < 0 or y.max() >= x_pred.shape[1]:
-            raise ValueError(
-                f"y holds labels from {y.min()} to {y.max()}; expected 0 to {x_pred.shape[1] - 1}"
-            )
+        N, C = x_pred.shape
+        if y.shape != (N,) or y.dtype.kind not in "iu":
+            raise ValueError(f"y has shape {y.shape} and type {y.dtype}; expected {N} integers")
+        if y.min() < 0 or y.max() >= C:
+            raise ValueError(f"y holds labels {y.min()} to {y.max()}; expected 0 to {C - 1}")
         return x_pred, y
 
     def forward(self, X: ArrayLike, y: ArrayLike, mode: str = "train") -> tuple[float, float]:
