@@ -41,7 +41,7 @@ class TestFunctions(unittest.TestCase):
     def test_labels_that_do_not_fit_are_refused(self):
         p = np.full((3, 4), 1 / 4)
         for function in (self.network.cross_entropy_loss, self.network.compute_accuracy):
-            for y in ([0, 1], [0.0, 1.0, 2.0]):
+            for y in ([0, 1], [[0], [1], [2]], [0.0, 1.0, 2.0]):
                 with self.assertRaisesRegex(ValueError, "expected 3 integers"):
                     function(p, y)
             for y in ([0, 1, 4], [0, 1, -1]):
