@@ -75,10 +75,9 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
     try:
         with open(path, encoding="utf-8-sig") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns about an empty file
-            header, row = (file.readline().strip().replace('"', "").split(",") for _ in range(2))
-            for cells in (header, row):  # otherwise a pandas index would be read as labels
-                if len(cells) != 785 and any(cells):
-                    raise ValueError(f"found {len(cells)} columns; expected 785: label, pixels")
+            header = file.readline().strip().replace('"', "").split(",")
+            if any(header) and len(header) != 785:  # such as the column of a pandas index
+                raise ValueError(f"found {len(header)} columns; expected 785: label, pixels")
             file.seek(0)
             skip = int(header[0][:1].isalpha())
             rows = np.loadtxt(file, np.uint8, comments=None, delimiter=",", skiprows=skip, ndmin=2)
