@@ -8,7 +8,6 @@ nearly all of the arithmetic. The two are timed in turn, so that a slow moment o
 affects both. Seconds and ratios are medians over the epochs.
 """
 
-import dataclasses
 import time
 from statistics import median
 
@@ -16,10 +15,8 @@ import numpy as np
 
 import main
 
-TWO_LAYER = main.Config("TwoLayerNet", 64, 0.1, 0.001, epochs=6, hidden_size=128)
 
-
-def print_row(title: str, config: main.Config, data: main.Data) -> None:
+def print_row(config: main.Config, data: main.Data) -> None:
     """Print the seconds of an epoch, and its ratio to its matrix products."""
     W1 = main.build_model(config).weights["W1"]  # (784, H)
     D = np.ones((config.batch_size, W1.shape[1]), W1.dtype)
@@ -40,8 +37,9 @@ def print_row(title: str, config: main.Config, data: main.Data) -> None:
         started = time.perf_counter()
 
     main.run(config, data, after_epoch=after_epoch)
+    name = f"{config.type}, {config.dtype}"
     # The first epoch warms up.
-    print(f"{title:36}{median(epochs[1:]):8.3f}{median(ratios[1:]):8.2f}", flush=True)
+    print(f"{name:36}{median(epochs[1:]):8.3f}{median(ratios[1:]):8.2f}", flush=True)
 
 
 if __name__ == "__main__":
@@ -49,5 +47,4 @@ if __name__ == "__main__":
     print(f"{'an epoch':36}{'seconds':>8}{'ratio':>8}")
     for model in ("TwoLayerNet", "SoftmaxRegression"):
         for dtype in ("float64", "float32"):
-            config = dataclasses.replace(TWO_LAYER, type=model, dtype=dtype)
-            print_row(f"{model}, {dtype}", config, data)
+            print_row(main.Config(model, 64, 0.1, 0.001, epochs=6, dtype=dtype), data)
