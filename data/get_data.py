@@ -81,12 +81,10 @@ def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
 
 def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:
     """Return the bytes of a CSV, a line `label,pixel,...,pixel` per image; verify its SHA-256."""
-    decimals = [str(value).encode() for value in range(256)]
-    lines = []
-    for label, image in zip(labels, images):
-        pixels = [decimals[pixel] for pixel in image.tobytes()]
-        lines.append(b",".join([decimals[label], *pixels]) + b"\n")
-    return verified(name, b"".join(lines))
+    decimals = [str(value) for value in range(256)]  # str(pixel) takes three times as long
+    rows = np.column_stack([labels.astype(np.uint8), images])
+    lines = [",".join([decimals[value] for value in row.tobytes()]) + "\n" for row in rows]
+    return verified(name, "".join(lines).encode())
 
 
 def verified(name: str, content: bytes) -> bytes:

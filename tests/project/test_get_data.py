@@ -25,6 +25,7 @@ MIRRORS = (
 class TestGetData(InFolder):
     def setUp(self):
         super().setUp()
+        os.chdir(os.sep)  # the files belong beside the program, wherever it is called
         # What a mirror has, and the files that it should give.
         self.mirror, self.expected = {}, {}
         for name, idx_name, count in (("train", "train", 23), ("test", "t10k", 9)):
@@ -51,6 +52,7 @@ class TestGetData(InFolder):
         hashes = {name: hashlib.sha256(text).hexdigest() for name, text in self.expected.items()}
         with (
             mock.patch.object(get_data, "__file__", self.folder / "get_data.py"),
+            mock.patch("tempfile.tempdir", "nowhere"),  # it may be on another file system
             mock.patch("urllib.request.urlopen", urlopen),
             mock.patch("subprocess.check_call", side_effect=OSError("no pip")),
             mock.patch.dict(get_data.SHA256, hashes),
@@ -75,15 +77,14 @@ class TestGetData(InFolder):
         self.assertIn("are already there", self.get_data())
 
     def test_wrong_pixels_in_the_first_mirror(self):
-        wrong = {name: gzip.compress(bytes(16 + 784)) for name in self.mirror}
+        wrong = self.mirror | {"train-images-idx3-ubyte.gz": gzip.compress(bytes(16 + 23 * 784))}
         self.assertIn("failed: ValueError: mnist_train.csv", self.get_data(wrong, self.mirror))
         self.assert_folder(self.expected)
 
     def test_every_source_fails(self):
         with self.assertRaisesRegex(SystemExit, "^get_data: every source failed; .* README"):
             self.get_data()
-        labels = "train-labels-idx1-ubyte.gz"
-        self.assertEqual(self.requests, [url + labels for url in MIRRORS])
+        self.assertEqual(self.requests, [f"{url}train-labels-idx1-ubyte.gz" for url in MIRRORS])
         self.assert_folder({})
 
     def test_no_file_of_the_users_is_overwritten(self):

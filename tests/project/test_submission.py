@@ -19,37 +19,35 @@ FILES = [path.relative_to(ROOT).as_posix() for part in PARTS for path in sorted(
 
 @unittest.skipIf(os.name == "nt", "needs sh")
 class TestScripts(InFolder):
-    def run_script(self, *command, cwd: Path) -> subprocess.CompletedProcess:
+    def run_script(self, *command: str) -> subprocess.CompletedProcess:
         """Run a script with this Python as the active one."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         for name in ("data", "a project"):  # another project's folders of the same names
             (self.folder / "others" / name).mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PATH": path, "CDPATH": str(self.folder / "others")}
-        options = {"cwd": cwd, "env": environment, "text": True, "timeout": 60}
+        options = {"env": environment, "text": True, "timeout": 60}
         return subprocess.run(command, capture_output=True, check=False, **options)
 
     def test_submission(self):
-        project = self.folder / "a project"
+        project = Path("a project")
         caches = [f"{folder}/__pycache__/x.pyc" for folder in ("models", "optimizer", "tests")]
         for name in (*FILES, *caches, "data/mnist_train.csv", "assignment_1_submission.zip"):
             (project / name).parent.mkdir(parents=True, exist_ok=True)
-            (project / name).write_text(f"content of {name}")
+            (project / name).touch()
         shutil.copy(ROOT / "collect_submission.sh", project)
-        done = self.run_script("bash", "a project/collect_submission.sh", cwd=self.folder)
+        done = self.run_script("bash", "a project/collect_submission.sh")
         self.assertIn("optimizer/sgd.py", done.stdout)
         with zipfile.ZipFile(project / "assignment_1_submission.zip") as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             self.assertEqual(sorted(names), FILES)
-            self.assertEqual(archive.read("models/__init__.py"), b"content of models/__init__.py")
 
     def test_data(self):
-        (self.folder / "data").mkdir()
+        Path("data").mkdir()
         for name in ("get_data.sh", "get_data.py", "mnist_train.csv", "mnist_test.csv"):
-            (self.folder / "data" / name).symlink_to(ROOT / "data" / name)
-        for script, folder in (("data/get_data.sh", "."), ("get_data.sh", "data")):
-            done = self.run_script("sh", script, cwd=self.folder / folder)
-            printed = "mnist_train.csv and mnist_test.csv are already there, SHA-256 verified\n"
-            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, printed, ""))
+            Path("data", name).symlink_to(ROOT / "data" / name)
+        done = self.run_script("sh", "data/get_data.sh")
+        printed = "mnist_train.csv and mnist_test.csv are already there, SHA-256 verified\n"
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, printed, ""))
 
     def test_line_ends(self):
         for script in ("collect_submission", "data/get_data"):
