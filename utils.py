@@ -76,7 +76,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
         with open(path, encoding="utf-8-sig") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns about an empty file
             header = file.readline().strip().replace('"', "").split(",")
-            if any(header) and len(header) != 785:  # such as the column of a pandas index
+            if any(header) and len(header) != 785:  # with the index of pandas, 786
                 raise ValueError(f"found {len(header)} columns; expected 785: label, pixels")
             file.seek(0)
             skip = int(header[0][:1].isalpha())
