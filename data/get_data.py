@@ -156,6 +156,8 @@ def main() -> None:
     """Make the files beside this program, or exit with a one-line message."""
     try:
         get_data(Path(__file__).parent)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except OSError as error:
         sys.exit(f"get_data: {error}")
 
