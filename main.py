@@ -12,7 +12,6 @@ import functools
 import math
 import os
 import re
-import reprlib
 import sys
 import time
 from collections.abc import Callable
@@ -66,7 +65,7 @@ class Config:
                 value = float(value)
             fits = isinstance(value, each.type) and isinstance(value, bool) == (each.type is bool)
             if not fits or not (value is None or allows(value)):
-                raise ValueError(f"{each.name}: found {shown(value)}; expected {expected}")
+                raise ValueError(f"{each.name}: found {value!r:.60}; expected {expected}")
             object.__setattr__(self, each.name, value)  # a config is frozen for everyone else
 
 
@@ -206,20 +205,15 @@ def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:
     """Raise a ValueError unless `entries` is a dict of known names with all required ones."""
     expected = f"expected {', '.join(known)}"
     if type(entries) is not dict:
-        raise ValueError(f"{place}found {shown(entries)}; {expected}")
+        raise ValueError(f"{place}found {entries!r:.60}; {expected}")
     for name in entries:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ValueError(f"{place}unknown key {shown(name)}{hint}; {expected}")
+            raise ValueError(f"{place}unknown key {name!r:.60}{hint}; {expected}")
     for name, is_required in known.items():
         if is_required and name not in entries:
             raise ValueError(f"{place}{name} is missing; {expected}")
-
-
-def shown(value: Any) -> str:
-    """Abbreviate a value for an error message."""
-    return "nothing" if value is None else reprlib.repr(value)
 
 
 class ConfigLoader(yaml.SafeLoader):

@@ -95,18 +95,13 @@ class TestConfig(InFolder):
     def test_mistakes_in_the_file(self):
         for old, new, *expected in (
             *[(f"{key}: {TRAIN[key]}", "", f"Train: {key} is missing; expected") for key in TRAIN],
-            ("type: TwoLayerNet", "", "Model: type is missing; expected type, hidden_size, dtype"),
             ("Model:", "Modell:", "unknown key 'Modell' (did you mean Model?)"),
-            ("batch_size", "bachsize", "Train: unknown key 'bachsize' (did you mean batch_size?)"),
             ("epochs: 4", "epochs: 4\n  zzz: 1", "Train: unknown key 'zzz'; expected batch_size"),
             ("epochs: 4", "epochs: 4\n  epochs: 5", "epochs appears twice", "line 6"),
             ("  reg: 0.001", "\treg: 0.001", "not valid YAML", "line 8"),
             ("reg: 0.001", "reg: 2025-13-01", "month"),
-            ("epochs: 4", "epochs:", "epochs: found nothing; expected a whole number"),
-            ("rate: 0.3", "rate: 0,3", "learning_rate: found '0,3'; expected a number above 0"),
             (GOOD, "Model: 3\nTrain:\n", "Model: found 3; expected type, hidden_size, dtype"),
             (GOOD, "Train: {}\n", "Model is missing; expected Model, Train"),
-            (GOOD, "", "found nothing; expected Model, Train"),
         ):
             with self.subTest(new), self.assertRaises(ValueError) as caught:
                 self.read(GOOD.replace(old, new))
@@ -119,15 +114,10 @@ class TestConfig(InFolder):
         number, count = "; expected a number ", "; expected a whole number "
         for name, value, message in (
             ("type", "TwoLayer", "'TwoLayer'; expected SoftmaxRegression or TwoLayerNet"),
-            ("dtype", "half", "'half'; expected float64 or float32"),
-            ("dtype", None, "nothing; expected float64 or float32"),
-            *[(name, 0, f"0{count}of at least 1") for name in ("epochs", "batch_size")],
-            *[("epochs", value, f"{value!r}{count}of at least 1") for value in (3.0, True, "3")],
-            ("hidden_size", 0, f"0{count}of at least 1"),
-            ("seed", -1, f"-1{count}from 0 to 2**64 - 1"),
-            ("seed", 2**64, f"{2**64}{count}from 0 to 2**64 - 1"),
-            *[("learning_rate", x, f"{x!r}{number}above 0") for x in (0.0, math.inf, True, "1e-3")],
-            *[("reg", x, f"{x!r}{number}of at least 0") for x in (-1e-3, math.inf, math.nan)],
+            *[("epochs", n, f"{n!r}{count}of at least 1") for n in (0, 3.0, True, None)],
+            *[("seed", n, f"{n}{count}from 0 to 2**64 - 1") for n in (-1, 2**64)],
+            *[("learning_rate", x, f"{x!r}{number}above 0") for x in (0.0, math.inf)],
+            *[("reg", x, f"{x!r}{number}of at least 0") for x in (-1e-3, math.inf)],
             *[("momentum", x, f"{x!r}{number}from 0 to 1") for x in (-0.1, 1.1)],
             ("debug", 1, "1; expected True or False"),
         ):
@@ -170,10 +160,7 @@ class TestRun(unittest.TestCase):
 
     def test_divergence(self):
         """The run ends with the first loss that is not finite, and keeps the model before it."""
-        with (
-            mock.patch("utils.train", side_effect=[(0.9, 0.4), (math.nan, 0.9)]),
-            mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (0.5, 0.9)]),
-        ):
+        with mock.patch("utils.evaluate", side_effect=[(0.8, 0.5), (math.nan, 0.9)]):
             result = main.run(self.config, self.data)
         self.assertEqual((result.best_epoch, result.test_accuracy), (1, None))
         self.assertIsInstance(result.best_model, TwoLayerNet)
@@ -254,30 +241,27 @@ class TestProgram(InFolder):
             self.assertEqual((status, printed), (2, ""))
             self.assertRegex(said, rf"^main.py: {message}.*\n\Z")
 
-    def test_a_history_or_a_figure_that_cannot_be_written(self):
-        Path("comparison.yaml").write_text(OTHER)
-        for name, file, epochs in (("some", "history.csv", 1), ("comparison", "loss.png", 2)):
-            Path(f"{name}_{file}").mkdir()
-            status, printed, said = self.run_main(f"{name}.yaml")
-            self.assertEqual((status, len(said.splitlines())), (2, 1), said)
-            self.assertRegex(said, f"^main.py: .*{name}_{file}")
-            self.assertEqual(len(re.findall(r"^ +\d  ", printed, re.MULTILINE)), epochs)
+    def test_a_history_that_cannot_be_written(self):
+        """It is noticed after one epoch."""
+        Path("some_history.csv").mkdir()
+        status, printed, said = self.run_main("some.yaml")
+        self.assertRegex(f"{status} {said}", r"^2 main.py: .*some_history.csv.*\n\Z")
+        self.assertEqual(len(re.findall(r"^ +\d  ", printed, re.MULTILINE)), 1)
 
     def test_ctrl_c_on_a_foreign_machine(self):
         """What is done is saved, whatever the console encodes and the backend of a notebook."""
         program = (
-            "import main, os, runpy, sys, unittest.mock, utils\n"
+            "import main, os, runpy, unittest.mock, utils\n"
             "print(os.environ['OMP_NUM_THREADS'])\n"
             "epochs = [(0.9, 0.4), (0.8, 0.5), KeyboardInterrupt]\n"
             "utils.train = unittest.mock.Mock(side_effect=epochs)\n"
-            "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+            "runpy.run_path(main.__file__, run_name='__main__')"
         )
         Path("some.yaml").rename("η=$a^$.yaml")
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252"}
         environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
         environment.pop("OMP_NUM_THREADS")  # tests/__init__.py sets it
-        arguments = ("--config", "η=$a^$.yaml")
-        done = run_program("-c", program, ROOT / "main.py", *arguments, env=environment)
+        done = run_program("-c", program, "--config", "η=$a^$.yaml", env=environment)
         self.assertEqual((done.returncode, done.stderr.strip()), (130, "main.py: interrupted"))
         self.assertTrue(done.stdout.startswith(f"1\n{LOADED}\n\\u03b7=$a^$\n"), done.stdout)
         self.assertEqual(self.columns("η=$a^$")[0], [1, 2])
