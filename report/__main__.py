@@ -42,13 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ImportError, OSError, ValueError, RuntimeError) as error:  # typst's is a RuntimeError
         print(f"python -m report: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("python -m report: interrupted; finished runs are kept", file=sys.stderr)
+        return 130
     print("wrote report.pdf, template.pdf and tuning.png into report/")
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("python -m report: interrupted; finished runs are kept", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(main())

@@ -48,17 +48,11 @@ def examine(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> dict:
     confusion = np.bincount(10 * labels + predicted, minlength=100).reshape(10, 10)
     wrong = np.flatnonzero(predicted != labels)
     most_confident = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")][:28]
-    return {
-        "confusion": confusion.tolist(),
-        "mistakes": [
-            {
-                "label": int(labels[number]),
-                "predicted": int(predicted[number]),
-                "pixels": base64.b64encode(images[number].tobytes()).decode("ascii"),
-            }
-            for number in most_confident
-        ],
-    }
+    mistakes = []
+    for n in most_confident:
+        pixels = base64.b64encode(images[n].tobytes()).decode("ascii")
+        mistakes.append({"label": int(labels[n]), "predicted": int(predicted[n]), "pixels": pixels})
+    return {"confusion": confusion.tolist(), "mistakes": mistakes}
 
 
 def growth(images: np.ndarray, labels: np.ndarray) -> np.ndarray:

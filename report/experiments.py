@@ -181,25 +181,14 @@ def read_results(path: Path) -> dict[str, dict]:
             key = json.dumps(result["run"])
             if key in results:
                 raise ValueError("a second result of the same run")
-            check(result)
+            for name in (*main.HISTORIES, "weight_norm"):
+                if len(result[name]) != result["run"]["epochs"]:
+                    raise ValueError(f"{name} has {len(result[name])} values")
         except (ValueError, KeyError) as error:
             problem = f"{type(error).__name__}, {error}; delete the line to repeat its run"
             raise ValueError(f"{path.name}, line {number}: {problem}") from None
         results[key] = result
     return results
-
-
-def check(result: dict) -> None:
-    """Raise a ValueError or KeyError unless a run's result is complete and consistent."""
-    run = result["run"]
-    measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
-    for name in (*main.HISTORIES, "weight_norm", *measured):
-        if len(result[name]) != run["epochs"]:
-            raise ValueError(f"{name} has {len(result[name])} values for {run['epochs']} epochs")
-    if run["examined"]:
-        confusion = np.array(result["confusion"])
-        if abs(confusion.trace() / confusion.sum() - result["test_accuracy"]) > 1e-9:
-            raise ValueError("test_accuracy is not that of the confusion matrix")
 
 
 def run_missing(path: Path, wanted: list[dict]) -> None:
