@@ -198,8 +198,6 @@ def run_missing(path: Path, wanted: list[dict]) -> None:
     if not missing:
         return
     data = main.load_data()
-    # The longest first, so that no core waits for a long last run.
-    missing.sort(key=lambda run: -run["images"] * run["epochs"] * run["hidden_size"])
     ignore_ctrl_c = signal.SIGINT, signal.SIG_IGN  # in the children; the parent handles it
     with (
         path.open("a", encoding="utf-8", buffering=1) as file,  # each line at once

@@ -15,7 +15,6 @@ from report import experiments
 STYLE = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
-    "font.size": 10,
     "axes.titlesize": 10,
     "axes.grid": True,
     "axes.spines.top": False,
