@@ -195,10 +195,8 @@ def read_config(path: str | os.PathLike) -> Config:
             check_names(content[section], keys, f"{section}: ")
             settings |= content[section]
         return Config(**settings)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except ValueError as error:  # also YAML's own, for a date in month 13
-        raise ValueError(f"{path}: {error}") from None
+    except (ValueError, yaml.YAMLError) as error:  # YAML's messages have several lines
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def check_names(entries: Any, known: dict[str, bool], place: str = "") -> None:

@@ -71,7 +71,6 @@ class TestExperiments(unittest.TestCase):
         setting = dict(SMALL, images=250, corrupted=0.4, examined=True, epochs=4)
         with mock.patch.object(experiments, "MEMORY", setting):
             kept = experiments.execute(setting, data)
-        self.assertEqual(kept["run"], setting)
         given = experiments.corrupt(data, setting).train[1]
         images, true = (array[:250] for array in data.train)
         wrong = given != true
@@ -86,7 +85,6 @@ class TestExperiments(unittest.TestCase):
         shown = data._replace(train=(images, given))
         expected = vars(main.run(experiments.config(setting), shown, after_epoch=after_epoch))
         best_model = expected.pop("best_model")
-        self.assertLess(expected["best_epoch"], 4)
         self.assertEqual(kept | expected, kept)
         values = dict(zip(experiments.MEASURED, np.transpose(measured))) | {"weight_norm": norms}
         values["last_test_accuracy"] = accuracy(models[-1], *data.test)
