@@ -33,9 +33,9 @@ def build(folder: Path) -> None:
         utils.write_whole(folder / f"{name}.pdf", pdf)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     """Run the command line and return its exit status."""
-    argparse.ArgumentParser("python -m report", description=__doc__).parse_args(arguments)
+    argparse.ArgumentParser("python -m report", description=__doc__).parse_args()
     try:
         experiments.run_missing(experiments.FOLDER / "results.jsonl", experiments.all_runs())
         build(experiments.FOLDER)

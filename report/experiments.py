@@ -181,7 +181,7 @@ def read_results(path: Path) -> dict[str, dict]:
             key = json.dumps(result["run"])
             if key in results:
                 raise ValueError("a second result of the same run")
-            for name in (*main.HISTORIES, "weight_norm"):
+            for name in (*main.HISTORIES, "weight_norm", *(set(MEASURED) & set(result))):
                 if len(result[name]) != result["run"]["epochs"]:
                     raise ValueError(f"{name} has {len(result[name])} values")
         except (ValueError, KeyError) as error:

@@ -45,9 +45,8 @@ def accuracy(model: TwoLayerNet, images: np.ndarray, labels: np.ndarray) -> floa
 class TestExperiments(unittest.TestCase):
     def test_every_run_has_a_result(self):
         """So no setting or seed can change, and no other run can see the test set, unnoticed."""
-        keys = experiments.all_runs()
         results = experiments.read_results(RESULTS)
-        self.assertEqual(sorted(map(json.dumps, keys)), sorted(results))
+        self.assertEqual(sorted(map(json.dumps, experiments.all_runs())), sorted(results))
 
     def test_inputs_and_labels_are_drawn_by_the_seed(self):
         """The same as those that the results rest on, by a checksum."""
@@ -137,7 +136,7 @@ class TestResults(InFolder):
             (text[:-8], "JSONDecodeError, "),
             (text.replace('"run"', '"ran"'), "KeyError, 'run'"),
             (json.dumps(right), "ValueError, a second result"),
-            (json.dumps(other | {"train_loss": [0.2]}), "ValueError, train_loss has 1 values"),
+            (json.dumps(other | {"fitted": [0.2]}), "ValueError, fitted has 1 values"),
             (text.replace("[0.", "[NaN, 0.", 1), "ValueError, .*'NaN'"),
         ):
             path.write_text(json.dumps(right) + "\n" + line + "\n")
