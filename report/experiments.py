@@ -184,8 +184,12 @@ def read_results(path: Path) -> dict[str, dict]:
             for name in (*main.HISTORIES, "weight_norm", *(set(MEASURED) & set(result))):
                 if len(result[name]) != result["run"]["epochs"]:
                     raise ValueError(f"{name} has {len(result[name])} values")
+            if "confusion" in result:
+                right = np.trace(result["confusion"]) / np.sum(result["confusion"])
+                if abs(right - result["test_accuracy"]) > 1e-9:
+                    raise ValueError(f"the confusion matrix says a test_accuracy of {right}")
         except (ValueError, KeyError) as error:
-            problem = f"{type(error).__name__}, {error}; delete the line to repeat its run"
+            problem = f"{type(error).__name__}: {error}; delete the line to repeat its run"
             raise ValueError(f"{path.name}, line {number}: {problem}") from None
         results[key] = result
     return results

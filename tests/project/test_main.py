@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import re
+import runpy
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -112,7 +113,9 @@ class TestConfig(InFolder):
         number, count = "; expected a number ", "; expected a whole number "
         for name, value, message in (
             ("type", "TwoLayer", "'TwoLayer'; expected SoftmaxRegression or TwoLayerNet"),
+            ("dtype", "half", "'half'; expected float64 or float32"),
             *[("epochs", n, f"{n!r}{count}of at least 1") for n in (0, 3.0, True, None)],
+            *[(name, 0, f"0{count}of at least 1") for name in ("batch_size", "hidden_size")],
             *[("seed", n, f"{n}{count}from 0 to 2**64 - 1") for n in (-1, 2**64)],
             *[("learning_rate", x, f"{x!r}{number}above 0") for x in (0.0, math.inf)],
             *[("reg", x, f"{x!r}{number}of at least 0") for x in (-1e-3, math.inf)],
@@ -232,6 +235,11 @@ class TestProgram(InFolder):
             self.assertEqual((status, printed), (2, ""))
             self.assertRegex(said, rf"^main.py: {message}.*\n\Z")
 
+    def test_a_figure_that_cannot_be_written(self):
+        Path("some_loss.png").mkdir()
+        status, _, said = self.run_main("some.yaml")
+        self.assertEqual((status, len(said.splitlines())), (2, 1), said)
+
     def test_ctrl_c_on_a_foreign_machine(self):
         """What is done is saved, whatever the console encodes and the backend of a notebook."""
         program = (
@@ -250,3 +258,13 @@ class TestProgram(InFolder):
         self.assertTrue(done.stdout.startswith(f"1\n{LOADED}\n\\u03b7=$a^$\n"), done.stdout)
         self.assertEqual(self.columns("η=$a^$")[0], [1, 2])
         self.assertTrue(Path("η=$a^$_loss.png").exists())
+
+    @mock.patch.dict(os.environ, MPLBACKEND="module://unittest.mock", OMP_NUM_THREADS="2")
+    @mock.patch("sys.argv", ["main.py", "--config", "none.yaml"])
+    def test_the_environment_is_left_alone(self):
+        """In a notebook, `%run main.py` runs in the notebook's own process."""
+        before = dict(os.environ)
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaisesRegex(SystemExit, "^2$"):
+            runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
+        runpy.run_path(str(ROOT / "utils.py"))
+        self.assertEqual(dict(os.environ), before)
