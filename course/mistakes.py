@@ -271,7 +271,6 @@ VARIANTS = [
         (_SAVE, ('        import os\n\n        os.makedirs("plots", exist_ok=True)\n'
          '        plt.gcf().savefig(f"plots/{name}.svg")\n        plt.show()\n'),
          "figures: a folder of their own, shown"),
-        (_SAVE, '        plt.gcf().canvas.print_png(f"{name}.png")\n', "figures: print_png"),
         (_VALIDATION,
          f'        plt.savefig(f"train_{{name}}.png")\n        plt.clf()\n{_VALIDATION}',
          "figures: a file for each curve"),
