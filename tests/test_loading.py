@@ -69,7 +69,6 @@ class TestLoading(InFolder, ComparisonTest):
                 pixels / 255,
                 {
                     "they are not scaled; expected value / 255": pixels,
-                    "they are divided by 256 instead of 255": pixels / 256,
                     "they are scaled twice": pixels / 255**2,
                 },
             )
@@ -132,7 +131,6 @@ class TestBatches(ComparisonTest):
                 "the last batch, which is smaller, is dropped": f"{full}",
                 "the last batch is padded; expected a smaller one": f"{[*full, size]}",
                 "the remainder is merged into the last batch": f"{[*full[:-1], size + remainder]}",
-                "the smaller batch comes first": f"{[remainder, *full]}",
                 "there is an empty batch at the end": f"{[*right, 0]}",
             }
             for name, batches in zip(("images", "labels"), self.batches(*arguments)):
@@ -157,11 +155,9 @@ class TestBatches(ComparisonTest):
             generator.shuffle(right)
             generator.shuffle(second)
             numpy = np.random.RandomState(seed).permutation(self.count)
-            sample = random.Random(seed).sample(self.label, self.count)
             mistakes = {
                 "they are not shuffled": self.label,
                 "it is NumPy's order; expected random.seed and random.shuffle": numpy,
-                "it is the order of random.sample; expected random.shuffle": sample,
                 "images and labels are shuffled one after the other, into different orders": second,
             }
             for name, found in zip(("images", "labels"), self.order(True, seed)):
@@ -177,7 +173,6 @@ class TestBatches(ComparisonTest):
                 self.compare("the labels, compared with their images", labels, images, mistakes)
                 orders.append(images.tolist())
         first, second, third, fourth, other, another = orders
-        self.assertNotIn(self.label, orders, "shuffle=True has no effect without a seed")
         self.assertNotEqual(first, second, "two shuffles in a row, without a seed, are the same")
         message = "without a seed, the order is always the same, or `random` is reset after a call"
         self.assertTrue(first != other and second != another, message)
@@ -190,11 +185,8 @@ class TestBatches(ComparisonTest):
         names = "batched_data", "batched_label"
         for name, batches in zip(names, self.unpack("generate_batched_data", returned, *names)):
             self.compare(f"the images in {name}", sum(map(len, batches)), self.count)
-        order = shuffled(self.count, self.seeds[0])
-        mistake = "they are shuffled in place; shuffle a copy"
         for name, found, right in (("data", data, self.images), ("label", label, self.label)):
-            mistakes = {mistake: np.array(right)[order]}
-            self.compare(f"the caller's `{name}`, after the call", found, right, mistakes)
+            self.compare(f"the caller's `{name}`, after the call (change a copy)", found, right)
 
 
 class TestMnist(ComparisonTest):

@@ -20,7 +20,6 @@ class TestSoftmax(ComparisonTest):
             mistakes |= {
                 f"the sum is over the images (axis 0), not the classes{first}": e / e.sum(axis=0),
                 f"the sum is over all entries, not over each row{first}": e / e.sum(),
-                f"it is not divided by the sum{first}": e,
             }
         found = self.call(_baseNetwork(), "softmax", scores)
         self.compare("softmax(scores)", found, oracle.softmax(scores), mistakes)
@@ -35,11 +34,6 @@ class TestSoftmax(ComparisonTest):
                 "exp overflows, or is 0 in a whole row; subtract each row's maximum": plain,
                 "the maximum of all rows is subtracted; subtract each row's own": shifted,
             }
-            for limit in (700, 500, 100, 50, 20):
-                clipped = oracle.softmax(np.clip(z, -limit, limit))
-                text = f"scores are clipped to {limit}; subtract each row's maximum"
-                if not any(np.allclose(clipped, value) for value in mistakes.values()):
-                    mistakes[text] = clipped
             found = _baseNetwork().softmax(z.copy())
             self.compare(f"softmax of {z.tolist()}", found, oracle.softmax(z), mistakes)
 
@@ -51,16 +45,11 @@ class TestCrossEntropy(ComparisonTest):
         # No probability is so small that a constant of 1e-8, for stability, would show.
         p = 0.5 / classes + generator.dirichlet(np.ones(classes), size=count) / 2
         y = generator.integers(classes, size=count)
-        right, columns = oracle.cross_entropy_loss(p, y), -np.log(p)[:, y]
+        right = oracle.cross_entropy_loss(p, y)
+        columns = -np.log(p)[:, y].mean()
         twice = oracle.cross_entropy_loss(oracle.softmax(p), y)
         mistakes = mistakes_in_a_mean(right, count, classes) | {
-            "it has the wrong sign, and is not divided by N": -count * right,
-            "the logarithm has base 2": right / math.log(2),
-            "the logarithm has base 10": right / math.log(10),
-            "the logarithm is missing": -p[range(count), y].mean(),
-            "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns.mean(),
-            "x_pred[:, y] takes N entries of each row, not one": columns.sum() / count,
-            "all classes count, not only the right one": -np.log(p).sum() / count,
+            "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns,
             "softmax is applied to x_pred, which holds probabilities already": twice,
         }
         found = self.call(_baseNetwork(), "cross_entropy_loss", p, y)
@@ -70,14 +59,10 @@ class TestCrossEntropy(ComparisonTest):
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
-            limits = 10.0 ** -np.arange(1, 8)
-            mistakes = {f"it is clipped at {limit:g}": -math.log(max(p, limit)) for limit in limits}
-            mistakes |= {f"{limit:g} is added to it": -math.log(p + limit) for limit in limits}
             self.compare(
                 f"cross_entropy_loss of a probability of {p:g}",
                 _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
                 -math.log(p),
-                mistakes,
                 # To avoid log(0), a constant of up to 1e-8 may be added.
                 tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
             )
@@ -95,7 +80,6 @@ class TestAccuracy(ComparisonTest):
             mistakes = {
                 "it is in percent; expected a fraction in [0, 1]": 100 * right,
                 "it is not divided by the number of images": count * right,
-                "it is the fraction of wrong images": 1 - right,
             }
             found = self.call(_baseNetwork(), "compute_accuracy", p, y)
             self.compare("compute_accuracy(x_pred, y)", found, right, mistakes)

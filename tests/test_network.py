@@ -60,7 +60,6 @@ class NetworkTests:
         mistakes |= checks.mistakes_in_a_mean(right, *self.one_hot.shape) | {
             "it is the accuracy": right_accuracy,
             "the L2 term is in it; expected the cross-entropy alone": right + 0.0005 * squares,
-            "the L2 term is in it, without the factor 1/2": right + 0.001 * squares,
             "softmax is applied twice": self.loss(oracle.softmax(self.p)),
         }
         self.compare("the loss", loss, right, mistakes)
@@ -76,18 +75,14 @@ class NetworkTests:
         loss, _ = self.forward()
         p, one_hot, right = self.p, self.one_hot, self.gradient(name)
         d_logits = {  # not divided by N
-            "is p - onehot the wrong way round?": one_hot - p,
             "the one-hot labels are not subtracted from p": p,
-            "the one-hot labels are added to p": p + one_hot,
             "p[:, y] is whole columns of p; use p[np.arange(N), y]": p - one_hot.any(axis=0),
             "it is the derivative with respect to p; that of softmax is missing": -one_hot / p,
-            "softmax is applied twice": oracle.softmax(p) - one_hot,
         }
         mistakes |= {text: {"d_logits": value / self.N} for text, value in d_logits.items()}
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
         values |= checks.mistakes_in_a_mean(right, *one_hot.shape) | {
             "it is not stored; the test set it to 7 before": unset,
-            "it is zero": 0 * right,
             "it is added to what was there before": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
@@ -133,14 +128,9 @@ class NetworkTests:
     def test_initial_weights(self):
         default = [784, 10, 128][: len(self.sizes)]
         for model, sizes in ((self.Model(), default), (self.Model(*self.sizes), self.sizes)):
-            stream = np.random.RandomState(1024)
             for name, right in oracle.initial_weights(*sizes).items():
-                mistakes = {"it is not multiplied by 0.001": 1000 * right}
-                if name.startswith("W"):
-                    continued = "it continues W1's random stream; seed again with 1024"
-                    mistakes[continued] = 0.001 * stream.randn(*right.shape)
                 found = self.entry(model.weights, "weights", name)
-                self.compare(f"the initial {name}", found, right, mistakes, tolerance=1e-9)
+                self.compare(f"the initial {name}", found, right, tolerance=1e-9)
                 found = self.entry(model.gradients, "gradients", name)
                 self.compare(f"the initial gradient of {name}", found, 0 * right)
 
@@ -168,12 +158,8 @@ class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
     Model = SoftmaxRegression
 
     def test_loss_and_accuracy(self):
-        scores = {
-            "the ReLU before the softmax is missing": self.z,
-            "the sigmoid is used instead of ReLU": oracle.sigmoid(self.z),
-        }
-        losses = {text: self.loss(oracle.softmax(z)) for text, z in scores.items()}
-        self.compare_loss_and_accuracy(losses)
+        without = self.loss(oracle.softmax(self.z))
+        self.compare_loss_and_accuracy({"the ReLU before the softmax is missing": without})
 
     def test_gradient_of_W1(self):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
@@ -203,10 +189,8 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
         mistakes = {
             "b1 is left out": loss_with(b1=0),
             "b2 is left out": loss_with(b2=0),
-            "both biases are left out": loss_with(b1=0, b2=0),
             "b1 is added to W1 instead of X W1": loss_with(W1=shifted, b1=0),
             "ReLU is used instead of the sigmoid": loss_of_hidden(oracle.ReLU(self.z)),
-            "the sigmoid between the layers is missing": loss_of_hidden(self.z),
             "expected no ReLU before the softmax": loss_of_hidden(self.hidden, oracle.ReLU),
         }
         self.compare_loss_and_accuracy(mistakes)
@@ -220,10 +204,8 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
         slopes = {
             "the derivative of the sigmoid is missing": 1,
             "the sigmoid is used instead of its derivative": self.hidden,
-            "the derivative of the sigmoid is taken twice": dev(z) ** 2,
             "sigmoid_dev is given the hidden units; expected X W1 + b1": dev(self.hidden),
             "it is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z * (1 - z),
-            "the derivative of ReLU is used instead of that of the sigmoid": oracle.ReLU_dev(z),
         }
         for name in ("W1", "b1"):
             self.compare_gradient(name, {text: {"slope": slope} for text, slope in slopes.items()})

@@ -1,6 +1,5 @@
 """The optimizer, an epoch and the learning curves (handout 3 and 4), and that nothing prints."""
 
-import contextlib
 import inspect
 import re
 
@@ -8,7 +7,6 @@ import numpy as np
 
 import utils
 from models import SoftmaxRegression, TwoLayerNet
-from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
@@ -46,13 +44,10 @@ class TestOptimizer(ComparisonTest):
             g, term = self.gradients[name], self.reg * W
             hint = "the derivative of reg/2 * W^2 is reg * W"
             mistakes = {
-                "reg * W is not added": g,
                 f"2 * reg * W is added: {hint}": g + 2 * term,
                 f"half of reg * W is added: {hint}": g + term / 2,
                 f"reg * W^2 is added: {hint}": g + term * W,
-                f"reg/2 * sum(W^2) is added: {hint}": g + (term * W).sum() / 2,
                 "reg * W replaces the gradient; expected their sum": term,
-                "reg * W is subtracted": g - term,
             }
             right = g + term
             if name.startswith("b"):
@@ -67,8 +62,7 @@ class TestOptimizer(ComparisonTest):
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name, W in self.weights.items():
-                is_bias, g = name.startswith("b"), self.gradients[name]
-                again = "biases are regularized, too" if is_bias else "the L2 term is added twice"
+                g = self.gradients[name]
                 step = oracle.step(name, W, g, self.rate, self.reg)
                 found, right = self.entry(self.model.weights, "weights", name), W + step
                 last = steps.get(name, np.zeros_like(W))
@@ -82,7 +76,7 @@ class TestOptimizer(ComparisonTest):
                     "the weight is replaced by the step": step,
                     "the previous step still counts; expected no momentum": right + factor * last,
                     "the L2 term is missing": W - self.rate * g,
-                    again: right - self.rate * self.reg * W,
+                    "the L2 term is added once too often": right - self.rate * self.reg * W,
                 }
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
@@ -111,9 +105,7 @@ class TestEpoch(ComparisonTest):
         """Compare loss and accuracy, averaged over the images or over the batches."""
         found = self.unpack(what, returned, "loss", "accuracy")
         averages = np.average(results, axis=0, weights=self.counts), np.mean(results, axis=0)
-        nearest = [0, 0]
-        with contextlib.suppress(TypeError, ValueError):  # `compare` will say what is wrong
-            nearest = np.abs(np.subtract(averages, found)).argmin(axis=0)
+        nearest = np.abs(np.subtract(averages, found)).argmin(axis=0)
         what = f"{what}: loss and accuracy (first fix forward)"
         self.compare(what, found, np.choose(nearest, averages), tolerance=1e-5)
 
@@ -206,16 +198,11 @@ class TestOutput(InFolder, ComparisonTest):
     def test_nothing_is_printed(self):
         labels, pixels = made_up_images(10)
         write_csv(self.folder / "data/mnist_train.csv", labels, pixels)
-        X, p, y = pixels / 255, np.full((10, 10), 0.1), labels.astype(int)
+        X, y = pixels / 255, labels.astype(int)
         self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
         for seed in (None, 1):
             batching = utils.generate_batched_data, X.tolist(), y.tolist(), 3, True, seed
             self.check_output("generate_batched_data", *batching)
-        network = _baseNetwork()
-        for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
-            self.check_output(name, getattr(network, name), p)
-        self.check_output("cross_entropy_loss", network.cross_entropy_loss, p, y)
-        self.check_output("compute_accuracy", network.compute_accuracy, p, y)
         for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
             self.check_output(name, Model)
             model, optimizer = Model(), SGD()
