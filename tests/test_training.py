@@ -73,7 +73,6 @@ class TestOptimizer(ComparisonTest):
                     "it goes uphill: the step is added instead of subtracted": W - step,
                     "the learning rate is missing": W + step / self.rate,
                     "the learning rate is applied twice": W + step * self.rate,
-                    "the weight is replaced by the step": step,
                     "the previous step still counts; expected no momentum": right + factor * last,
                     "the L2 term is missing": W - self.rate * g,
                     "the L2 term is added once too often": right - self.rate * self.reg * W,

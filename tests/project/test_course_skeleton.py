@@ -162,7 +162,6 @@ class TestSkeleton(InFolder):
             (begin, begin.lower()),
             (begin, begin + begin),
             (begin, f"        self.learning_rate = 1\n{begin}"),
-            (end, f"{end}        self.learning_rate = 1\n"),
             (end, f"{end}\n        # each weight less the rate times its gradient\n"),
         ):
             with self.subTest(new), self.assertRaisesRegex(ValueError, "sgd.py: "):
