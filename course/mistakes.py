@@ -226,8 +226,7 @@ MISTAKES = [
          "the validation loss is drawn as 'training'"),
         (_LOOP, ("    plt.plot(np.transpose([train_loss_history, valid_loss_history]))\n"
          "    plt.plot(np.transpose([train_acc_history, valid_acc_history]))\n"
-         '    plt.savefig("loss.png")\n    plt.close()\n    plt.savefig("accuracy.png")\n'
-         f"    return\n{_LOOP}"), "share axes")),
+         f'    plt.savefig("curves.png")\n    return\n{_LOOP}'), "share axes")),
     *_patches("test_training.TestOutput.test_plot_curves_prints_nothing", UTILS,
         (_SAVE, f'{_SAVE}        print("saved", name)\n', "plot_curves prints 'saved")),
     *_patches("test_training.TestOutput.test_nothing_is_printed", TWO_LAYER,

@@ -32,27 +32,21 @@ class TestLoading(InFolder, ComparisonTest):
         parts, cut = self.load(), self.count * 4 // 5
         for name, found in zip(PARTS, parts):
             percent, right = (80, cut) if "train" in name else (20, self.count - cut)
-            self.compare(
-                f"the length of {name}, {percent} % of {self.count} images",
-                len(found),
-                right,
-                {
-                    f"it is {100 - percent} %, the length of the other part": self.count - right,
-                    "it contains all images; compute the cut from their number": self.count,
-                    "it is 5/6, as in a split into 50,000 and 10,000": self.count * 5 // 6,
-                },
-            )
+            mistakes = {
+                f"it is {100 - percent} %, the length of the other part": self.count - right,
+                "it contains all images; compute the cut from their number": self.count,
+                "it is 5/6, as in a split into 50,000 and 10,000": self.count * 5 // 6,
+            }
+            what = f"the length of {name}, {percent} % of {self.count} images"
+            self.compare(what, len(found), right, mistakes)
         images, labels = np.array([*parts[0], *parts[2]]), [*parts[1], *parts[3]]
         for name, found, right in (
             ("labels", np.array(labels, dtype=float), self.labels),
             ("images", images / images.max(), self.pixels / self.pixels.max()),
         ):
-            self.compare(
-                f"the order of the {name}, training before validation",
-                found,
-                right,
-                {"validation is taken from the front": np.roll(right, cut, axis=0)},
-            )
+            mistakes = {"validation is taken from the front": np.roll(right, cut, axis=0)}
+            what = f"the order of the {name}, training before validation"
+            self.compare(what, found, right, mistakes)
 
     def test_scaling(self):
         train_data, _, val_data, _ = self.load()
@@ -63,15 +57,12 @@ class TestLoading(InFolder, ComparisonTest):
         ):
             # Sorted, because another test is concerned with the order.
             pixels = np.sort(self.pixels[:count].ravel().astype(float))
-            self.compare(
-                f"the pixels of the {name} images, sorted",
-                np.sort(np.ravel(images)),
-                pixels / 255,
-                {
-                    "they are not scaled; expected value / 255": pixels,
-                    "they are scaled twice": pixels / 255**2,
-                },
-            )
+            found = np.sort(np.ravel(images))
+            mistakes = {
+                "they are not scaled; expected value / 255": pixels,
+                "they are scaled twice": pixels / 255**2,
+            }
+            self.compare(f"the pixels of the {name} images, sorted", found, pixels / 255, mistakes)
 
     def test_types(self):
         for name, found in zip(PARTS, self.load()):

@@ -45,8 +45,7 @@ class TestCrossEntropy(ComparisonTest):
         # No probability is so small that a constant of 1e-8, for stability, would show.
         p = 0.5 / classes + generator.dirichlet(np.ones(classes), size=count) / 2
         y = generator.integers(classes, size=count)
-        right = oracle.cross_entropy_loss(p, y)
-        columns = -np.log(p)[:, y].mean()
+        right, columns = oracle.cross_entropy_loss(p, y), -np.log(p)[:, y].mean()
         twice = oracle.cross_entropy_loss(oracle.softmax(p), y)
         mistakes = mistakes_in_a_mean(right, count, classes) | {
             "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns,
@@ -59,13 +58,11 @@ class TestCrossEntropy(ComparisonTest):
         for p in (0.999999, 1e-2, 1e-4, 1e-6, 3e-8):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
-            self.compare(
-                f"cross_entropy_loss of a probability of {p:g}",
-                _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])),
-                -math.log(p),
-                # To avoid log(0), a constant of up to 1e-8 may be added.
-                tolerance=1e-6 + math.log1p(1e-8 / p) / max(1, -math.log(p)),
-            )
+            found, right = _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])), -math.log(p)
+            # To avoid log(0), a constant of up to 1e-8 may be added.
+            tolerance = 1e-6 + math.log1p(1e-8 / p) / max(1, right)
+            what = f"cross_entropy_loss of a probability of {p:g}"
+            self.compare(what, found, right, tolerance=tolerance)
 
 
 class TestAccuracy(ComparisonTest):

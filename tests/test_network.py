@@ -181,17 +181,14 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
         def loss_with(**weights) -> float:
             return self.loss(oracle.forward(self.weights | weights, self.X)[2])
 
-        def loss_of_hidden(hidden, activation=lambda scores: scores) -> float:
-            scores = hidden @ self.weights["W2"] + self.weights["b2"]
-            return self.loss(oracle.softmax(activation(scores)))
-
-        shifted = self.weights["W1"] + self.weights["b1"]
+        W1, b1, W2, b2 = self.weights.values()
+        hidden, scores = oracle.ReLU(self.z), self.hidden @ W2 + b2
         mistakes = {
             "b1 is left out": loss_with(b1=0),
             "b2 is left out": loss_with(b2=0),
-            "b1 is added to W1 instead of X W1": loss_with(W1=shifted, b1=0),
-            "ReLU is used instead of the sigmoid": loss_of_hidden(oracle.ReLU(self.z)),
-            "expected no ReLU before the softmax": loss_of_hidden(self.hidden, oracle.ReLU),
+            "b1 is added to W1 instead of X W1": loss_with(W1=W1 + b1, b1=0),
+            "ReLU is used instead of the sigmoid": self.loss(oracle.softmax(hidden @ W2 + b2)),
+            "expected no ReLU before the softmax": self.loss(oracle.softmax(oracle.ReLU(scores))),
         }
         self.compare_loss_and_accuracy(mistakes)
 
