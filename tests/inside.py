@@ -87,10 +87,9 @@ def drawn(function, *arguments) -> list:
         return print_figure(canvas, file, *arguments, **options)
 
     pyplot.switch_backend("agg")  # also if the solution asks for windows
-    pyplot.close("all")
+    pyplot.close("all")  # what an earlier call has left open
     with mock.patch.object(FigureCanvasBase, "print_figure", spy):
         function(*arguments)
-    pyplot.close("all")
     return list(saved.values())
 
 
