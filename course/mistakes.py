@@ -57,6 +57,7 @@ _REGULARIZE = "        self.apply_regularization(model)\n"
 _STEP = "model.weights[name] - self.learning_rate * model.gradients[name]\n"
 _TRAINING = '        plt.plot(training, label="training")\n'
 _VALIDATION = '        plt.plot(validation, label="validation")\n'
+_LEGEND = '        plt.xlabel("epoch")\n        plt.ylabel(name)\n        plt.legend()\n'
 _SAVE = '        plt.savefig(f"{name}.png")\n'
 _LOOP = "    for name, training, validation in (\n"
 
@@ -153,6 +154,9 @@ MISTAKES = [
          ('z = X @ self.weights["W1"] + self.weights.setdefault("b1", np.zeros(self.num_classes))\n'
          '        self.gradients["b1"] = z.mean(axis=0)'),
          "W1 after 4 batches")),
+    *_patches(f"{_NET}.test_initial_weights", BASE,
+        ("np.random.RandomState(1024)",
+         'vars(self).setdefault("random", np.random.RandomState(1024))', "the initial W2: wrong")),
     *_patches(f"{_NET}.test_initial_weights", TWO_LAYER,
         ('"W1", input_size, hidden_size', '"W1", input_size, 128', "W1: wrong\nfound the shape")),
     *_patches(f"{_NET}.test_loss_and_accuracy", TWO_LAYER,
@@ -226,7 +230,10 @@ MISTAKES = [
          "the validation loss is drawn as 'training'"),
         (_LOOP, ("    plt.plot(np.transpose([train_loss_history, valid_loss_history]))\n"
          "    plt.plot(np.transpose([train_acc_history, valid_acc_history]))\n"
-         f'    plt.savefig("curves.png")\n    return\n{_LOOP}'), "share axes")),
+         f'    plt.savefig("curves.png")\n    return\n{_LOOP}'), "share axes"),
+        (_TRAINING + _VALIDATION + _LEGEND,
+         ('        plt.plot(training, "r")\n        plt.plot(validation, "b")\n'
+         '        plt.legend(["validation", "training"])\n'), "is drawn as 'validation'")),
     *_patches("test_training.TestOutput.test_plot_curves_prints_nothing", UTILS,
         (_SAVE, f'{_SAVE}        print("saved", name)\n', "plot_curves prints 'saved")),
     *_patches("test_training.TestOutput.test_nothing_is_printed", TWO_LAYER,
@@ -254,10 +261,11 @@ VARIANTS = [
         (_SAVE, ('        import os\n\n        os.makedirs("plots", exist_ok=True)\n'
          '        plt.gcf().savefig(f"plots/{name}.svg")\n        plt.show()\n'),
          "figures: a folder of their own, shown"),
+        (_SAVE, '        plt.gcf().canvas.print_png(f"{name}.png")\n', "figures: print_png"),
         (_VALIDATION,
          f'        plt.savefig(f"train_{{name}}.png")\n        plt.clf()\n{_VALIDATION}',
          "figures: a file for each curve"),
-        (_TRAINING + _VALIDATION,
+        (_TRAINING + _VALIDATION + _LEGEND,
          ('        values = [100 * x for x in training] if name == "accuracy" else training\n'
          "        epochs = range(1, 1 + len(values))\n"
          '        plt.step(epochs, values, "r--")\n        plt.scatter(epochs, validation)\n'

@@ -78,24 +78,43 @@ def drawn(function, *arguments) -> list:
     A picture is a list of axes; each is a title and a list of curves, as `_content` returns them.
     """
     from matplotlib import pyplot
-    from matplotlib.backend_bases import FigureCanvasBase
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    saved, print_figure = {}, FigureCanvasBase.print_figure
+    saved = {}
 
-    def spy(canvas, file, *arguments, **options):
-        saved[str(file)] = [_content(axes) for axes in canvas.figure.axes]
-        return print_figure(canvas, file, *arguments, **options)
+    def spy(name: str):
+        method = getattr(FigureCanvasAgg, name)
+
+        @functools.wraps(method)
+        def save(canvas, file, *arguments, **options):
+            saved[str(file)] = [_content(axes) for axes in canvas.figure.axes]
+            return method(canvas, file, *arguments, **options)
+
+        return mock.patch.object(FigureCanvasAgg, name, save)
 
     pyplot.switch_backend("agg")  # also if the solution asks for windows
     pyplot.close("all")  # what an earlier call has left open
-    with mock.patch.object(FigureCanvasBase, "print_figure", spy):
+    # Every way to save calls the first, except a direct call of the second.
+    with spy("print_figure"), spy("print_png"):
         function(*arguments)
     return list(saved.values())
 
 
 def _content(axes) -> tuple[str, list]:
     """Return title and y-label of axes, as one text, and their curves: names and values."""
+    named, legend = {}, axes.get_legend()
+    if legend:  # `plt.legend([...])` gives the curves no labels; each looks like its entry
+        for entry, text in zip(legend.legend_handles, legend.get_texts()):
+            named[_look(entry)] = text.get_text()
     curves = [(line, line.get_ydata()) for line in axes.get_lines()]
     curves += [(dots, dots.get_offsets()[:, 1]) for dots in axes.collections]
-    curves = [(curve.get_label(), np.asarray(y, dtype=float).tolist()) for curve, y in curves]
+    for number, (curve, y) in enumerate(curves):
+        label = curve.get_label()
+        label = named.get(_look(curve), "") if label.startswith("_") else label
+        curves[number] = label, np.asarray(y, dtype=float).tolist()
     return f"{axes.get_title()} {axes.get_ylabel()}".strip(), curves
+
+
+def _look(artist) -> str:
+    names = ("color", "linestyle", "marker", "facecolor")
+    return str([getattr(artist, f"get_{name}", str)() for name in names])
