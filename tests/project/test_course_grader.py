@@ -3,12 +3,10 @@
 import argparse
 import collections
 import contextlib
-import fractions
 import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +21,7 @@ import yaml
 if os.name == "nt":
     raise unittest.SkipTest("the grader needs Linux or macOS")
 
-from course import HERE, processes, remote, roster, submissions, write_solution
+from course import HERE, processes, remote, roster, write_solution
 from course.__main__ import main
 from course.grader import Grader, check_points, table, write_autograder
 from course.mistakes import MISTAKES
@@ -435,65 +433,53 @@ class TestReading(InFolder):
     """Submissions and rubrics, without a run."""
 
     def test_zips(self):
-        write_solution(self.folder / "submission")
-        files = read_submission(self.folder / "submission")
-        self.assertIn("models/two_layer_nn.py", files)
-        few = {name: files[name] for name in files if name != "main.py"}  # main.py is given
-        code = {f"a{number}.py": "" for number in range(101)}
-        link = zipfile.ZipInfo("link.py")
+        def read(content: dict, compression=zipfile.ZIP_STORED) -> dict:
+            with zipfile.ZipFile("submission.zip", "w", compression) as archive:
+                for name, text in content.items():
+                    archive.writestr(name, text)
+            return read_submission(Path("submission.zip"))
+
+        write_solution(Path("submission"))
+        Path("submission/models.py").touch()  # beside models/, it changes nothing
+        files = read_submission(Path("submission"))
+        self.assertTrue({"models.py", "models/two_layer_nn.py"} <= files.keys())
+        top, link = "./a b/c/", zipfile.ZipInfo("./a b/c/link.py")
         link.external_attr = 0o120777 << 16
-        for content, compression, expected in (
-            (files, 0, None),
-            ({f"a b/c/{name}": files[name] for name in files} | {"d.py": ""}, 0, None),
-            ({f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}, 8, None),
-            ({f"./{name}": files[name] for name in files}, 0, None),
-            (
-                few | {"__MACOSX/a/utils.py": "", "tests/utils.py": "", "a" * 300 + ".py": ""},
-                0,
-                None,
-            ),
-            (few | {".ipynb_checkpoints/utils.py": "", "../b.py": "", link: "utils.py"}, 0, None),
-            (few | {"tests.py": "", "report/b.py": "", "a/b/c/d.py": "", "\u00e9.py": ""}, 0, None),
-            (few | {"utils/__init__.py": "", "models/two_layer_nn/__init__.py": ""}, 0, None),
-            ({f"{number}": "" for number in range(20_001)}, 0, "more than 20,000 files"),
+        ignored = ["tests/utils.py", "tests.py", "report/b.py", "a/b/c/d.py", 300 * "a" + ".py"]
+        ignored += ["../b.py", "utils/__init__.py", "models/two_layer_nn/__init__.py"]
+        ignored = [top + name for name in ignored]
+        ignored += [link, "d.py", "__MACOSX/b/utils.py", ".b/b/utils.py"]
+        few = {top + name: files[name] for name in files if name != "main.py"}  # it is given
+        self.assertEqual(read(few | dict.fromkeys(ignored, "")), files)
+        windows = {f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}
+        self.assertEqual(read(windows, zipfile.ZIP_DEFLATED), files)
+        for content, compression, message in (
+            (dict.fromkeys(map(str, range(20_001)), ""), 0, "more than 20,000 files"),
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
             ({"util.py": ""}, 0, "there is no utils.py"),
-            ({"utils.py": "a" * 2**21}, 8, "utils.py is larger than 1 MB"),
-            ({"utils.py": "a"}, zipfile.ZIP_BZIP2, "in an unusual way"),
+            ({"utils.py": "a" * 2**21}, zipfile.ZIP_DEFLATED, "utils.py is larger than 1 MB"),
             ({"utils.py": "a"}, zipfile.ZIP_LZMA, "in an unusual way"),
-            (files | code, 0, "more than 100 Python files"),
+            (files | {f"a{n}.py": "" for n in range(101)}, 0, "more than 100 Python files"),
         ):
-            with self.subTest(expected):
-                with zipfile.ZipFile("submission.zip", "w", compression) as archive:
-                    for name in content:
-                        archive.writestr(name, content[name])
-                if expected:
-                    with self.assertRaisesRegex(ValueError, expected):
-                        read_submission(Path("submission.zip"))
-                else:
-                    self.assertEqual(read_submission(Path("submission.zip")), files)
-
-        Path("submission/models.py").touch()  # beside models/, it changes nothing
-        found = read_submission(self.folder / "submission")
-        self.assertEqual(found, files | {"models.py": b""})
-        Path("submission.zip").write_bytes(bytes(submissions.MOST_ZIPPED + 1))
-        with self.assertRaisesRegex(ValueError, "larger than 50 MB"):
-            read_submission(Path("submission.zip"))
-        Path("submission.zip").write_bytes(100_001 * b"PK\1\2")
-        with self.assertRaisesRegex(ValueError, "more than 100,000 files"):
-            read_submission(Path("submission.zip"))
+            with self.subTest(message), self.assertRaisesRegex(ValueError, message):
+                read(content, compression)
+        for content, message in (
+            (bytes(50 * 2**20 + 1), "larger than 50 MB"),
+            (100_001 * b"PK\1\2", "more than 100,000 files"),
+        ):
+            Path("submission.zip").write_bytes(content)
+            with self.assertRaisesRegex(ValueError, message):
+                read_submission(Path("submission.zip"))
 
     def test_links(self):
-        write_solution(self.folder / "other")
-        Path("link").symlink_to("other")
+        write_solution(Path("other"))
+        Path("submission").symlink_to("other")
         with self.assertRaisesRegex(ValueError, "it is a link"):
-            read_submission(Path("link"))
-        Path("submission").mkdir()
-        shutil.copy("other/utils.py", "submission")
-        for name, target in (("models", "models"), ("link.py", "utils.py")):
-            Path("submission", name).symlink_to(Path("other", target).resolve())
-        found = {*read_submission(Path("submission"))}
-        self.assertEqual(found, {"utils.py", *submissions.GIVEN})
+            read_submission(Path("submission"))
+        files = read_submission(Path("other"))
+        Path("other/link.py").symlink_to("utils.py")
+        Path("other/layers").symlink_to("models")
+        self.assertEqual(read_submission(Path("other")), files)
 
     def test_rubric(self):
         rubric = read_rubric(HERE / "rubric.yaml")
@@ -503,56 +489,39 @@ class TestReading(InFolder):
             ("private_seed: 7643\n", "", "'private_seed' is missing"),
             ("public: 3", "public: three", "load_mnist_trainval, split: points: found 'three'"),
             ("7643", "", "a seed is empty"),
-            ("public: 3\n    private: 3", "publik: 3", "trainval, split: .* argument 'publik'"),
+            ("public: 3", "publik: 3", "trainval, split: .* argument 'publik'"),
             ("printing: true", "cost: 1", "cost appears twice"),
             ("printing: true", "tests: []", "nothing is printed: expected either"),
             ("public: 3", "public: -3", "points: found -3"),
-            (
-                "allowed_output:",
-                "allowed_output:\n  - 5",
-                "allowed_output: found .5, .*a list of texts",
-            ),
-            ("public: 3", "public: 3\n    public: 4", "public appears twice"),
+            ("'Loading \\w+ data\\W*'", "5", "the rubric: allowed_output: found .5, .* of texts"),
             ("cost: all", "cost: most", "cost: found 'most'"),
-            ("seconds: 420", "seconds: 420\nminutes: 7", "argument 'minutes'"),
-            ("seconds: 420", "seconds: ten", "the rubric: seconds: found 'ten'"),
-            ("public: 3", "public: .inf", "points: found inf"),
+            ("seconds: 420", "minutes: 7", "argument 'minutes'"),
             ("seconds: 60", "seconds: 0", "seconds: found 0"),
-            ("seconds: 420", "seconds: 0", "seconds: found 0"),
-            ("public: 3", "points: 3", "trainval, split: .* argument 'points'"),
-            ("rules:", "rules: [", "while parsing"),
         ):
             with self.subTest(message):
                 Path("rubric.yaml").write_text(text.replace(old, new, 1))
                 with self.assertRaisesRegex(ValueError, f"^rubric.yaml: .*{message}"):
                     read_rubric(Path("rubric.yaml"))
-        Path("rubric.yaml").write_text(text.replace("cost: 10", "cost: 0"))
-        self.assertEqual(len(read_rubric(Path("rubric.yaml")).rules), len(rubric.rules) - 2)
-        for seed in ("fall2026", "7e3", "-5", "1.5", "2026-01-01"):
+        for seed in ("fall2026", "-5", "1.5"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
             self.assertEqual(len([seed for seed in seeds if 0 <= seed < 2**32]), 2)
 
     def test_a_submission_that_hangs(self):
-        ours, theirs = socket.socketpair()
-        ours.settimeout(0.01)
-        stream = mock.patch.object(remote.Remote, "stream", ours.makefile("rwb"), create=True)
-        with ours, theirs, stream, self.assertRaisesRegex(RuntimeError, "TimeoutError"):
-            remote.Remote("builtins:len")([])  # so it is not tried again
+        stream = mock.Mock(**{"readline.side_effect": TimeoutError})
+        with mock.patch.object(remote.Remote, "stream", stream, create=True):
+            # The grader looks for this name, and does not try again.
+            self.assertRaisesRegex(RuntimeError, "TimeoutError", remote.Remote("builtins:len"))
 
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
-        ragged = np.empty(2, object)
-        ragged[:] = [np.zeros(2), np.ones(3)]
+        arrays = [np.zeros(2), np.ones(3)]
         for value, expected in (
             (Pair(np.float32(1), 2), (np.float32(1), 2)),
             (collections.UserList([1, "a"]), [1, "a"]),
-            (ragged, [np.zeros(2), np.ones(3)]),
-            (np.ma.array([1, 2]), np.array([1, 2])),
-            (fractions.Fraction(1, 2), 0.5),
+            (np.array(arrays, object), arrays),
         ):
-            line = json.dumps(remote.encode(value, repr))
-            found = remote.decode(line, None)
+            found = remote.decode(json.dumps(remote.encode(value, repr)), None)
             self.assertIs(type(found), type(expected))
             np.testing.assert_equal(found, expected)
 
