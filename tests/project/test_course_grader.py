@@ -33,19 +33,10 @@ from tests.project import run_program, write_made_up_data
 RUBRIC = yaml.safe_load((HERE / "rubric.yaml").read_text())
 # It disables unittest; then each function attacks in its own way.
 ATTACKS = """
-import ctypes, os, sys, unittest
+import ctypes, unittest
 
-for name in ("fail", "run", "assertEqual", "assertTrue", "_callTestMethod"):
-    setattr(unittest.TestCase, name, lambda *arguments, **options: True)
+unittest.TestCase.fail = unittest.TestCase.run = lambda *arguments: None
 unittest.TestResult.addFailure = unittest.TestResult.addError = lambda *arguments: None
-np.allclose = np.testing.assert_allclose = lambda *arguments, **options: True
-
-def write_to_all(self, scores):
-    for descriptor in range(1, 20):
-        try:
-            os.write(descriptor, bytes(10**8))
-        except OSError:
-            pass
 
 def fill_the_folder(self, X):
     for number in range(300):
@@ -54,92 +45,61 @@ def fill_the_folder(self, X):
         pass
 
 _baseNetwork.sigmoid = lambda self, X: ctypes.string_at(0)
-_baseNetwork.ReLU = lambda self, X: sys.exit()
+_baseNetwork.ReLU = lambda self, X: bytearray(5 * 2**30)
 _baseNetwork.ReLU_dev = fill_the_folder
-_baseNetwork.softmax = write_to_all
-_baseNetwork.cross_entropy_loss = lambda self, p, y: os.fork()
 _baseNetwork.compute_accuracy = lambda self, p, y: [None for _ in iter(int, 1)]
 """
-# Right, but it needs 5 GB.
-GREED = """
-right = SGD.update
-SGD.update = lambda self, model: [bytearray(5 * 2**30), right(self, model)]
-"""
-# The message shows its limits, and whatever it could do beyond them, or leave for a later run:
-# files deep in a closed folder, shared memory, a key.
+# The message shows its users and limits, and whatever it could do beyond them. What a former run
+# has left is an error.
 LOOK_AROUND = """
-import ctypes, os, pathlib, resource
+import ctypes, os, resource
 
 def compute_accuracy(self, x_pred, y):
-    system, user = ctypes.CDLL(None), os.getuid()
-    folders = "/tmp", "/var/tmp", "/dev/shm", "/run/lock"
-    places = [f"{folder}/left-by-{user}" for folder in folders]
-    left = [place for place in places if os.path.exists(place)]
-    home = os.getcwd()
-    for place in places:
-        os.mkdir(place)
-        os.chdir(place)
-        for _ in range(17):
-            os.mkdir("d" * 250)
-            os.chdir("d" * 250)
-        os.mkdir("closed")
-        pathlib.Path("closed/file").touch()
-        os.chmod("closed", 0)
-        os.chdir(home)
-    left += [system.shmget(user, 1, 0o1600), system.syscall(248, b"user", b"left", b"x", 1, -2)]
-    left += [system.memfd_create(b"left", 0), system.unshare(2**28), system.socket(2, 1, 0)]
-    left += [system.socketpair(1, 1, 0, bytes(8))]
+    system, users = ctypes.CDLL(None), {os.getuid(), os.getgid(), *os.getgroups()}
+    for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run/lock"):
+        closed = f"{folder}/left-by-{os.getuid()}"
+        os.mkdir(closed)
+        open(f"{closed}/file", "w").close()
+        os.chmod(closed, 0)
+    got = [system.shmget(1, 1, 0o1600), system.syscall(248, b"user", b"left", b"x", 1, -2)]
+    got += [system.memfd_create(b"left", 0), system.unshare(2**28), system.socket(2, 1, 0)]
+    got += [system.socketpair(1, 1, 0, bytes(8))]
     names = ("NPROC", "FSIZE", "NOFILE", "MSGQUEUE")
     limits = [resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in names]
-    modes = [oct(os.umask(0)), oct(os.stat("..").st_mode)]
-    ids = [os.getgroups(), os.stat("data/mnist_train.csv").st_uid]
     known = "HOME TMPDIR MPLCONFIGDIR OMP_NUM_THREADS MPLBACKEND PATH LANG LC_CTYPE PYTHONUSERBASE"
-    others = {*filter(str.isdigit, os.listdir("/proc"))} - {str(os.getpid())}
     done = [*{*os.environ} - {*known.split()}]
-    for function, places in (
-        (lambda top: open(top + "/new", "w"), ("../..", "../tests", "../../run", "../../data")),
-        (open, ("../tests/submission/utils.py", "../../run/tests/course/rubric.yaml")),
-        (os.listdir, ("..", "../..", "../tests")),
-        (lambda number: os.kill(int(number), 0), others),
-    ):
-        for place in places:
-            try:
-                function(place)
-                done.append(place)
-            except OSError:
-                pass
-    raise ValueError(f"user {user}: {done} {left} {limits} {modes} {ids}")
+    writable = ["..", "../..", "../tests", "../../run", "../../data", "data/mnist_train.csv"]
+    done += [place for place in writable if os.access(place, os.W_OK)]
+    numbers = {*filter(str.isdigit, os.listdir("/proc"))} - {str(os.getpid())}
+    readable = [f"/proc/{number}/environ" for number in numbers]
+    readable += ["..", "../..", "../tests/submission/utils.py", "../../run/tests/course/rubric.yaml"]
+    done += [place for place in readable if os.access(place, os.R_OK)]
+    raise ValueError(f"{users} {done} {got} {limits} {oct(os.umask(0))}")
 
 _baseNetwork.compute_accuracy = compute_accuracy
 """
-COUNTS = """
-calls = []
-
-def compute_accuracy(self, x_pred, y):
-    calls.append(x_pred)
-    raise ValueError(f"{len(calls)} {x_pred.sum()}")
-
-_baseNetwork.compute_accuracy = compute_accuracy
+# The error shows what it was given.
+TELLS = """
+print("here")
+_baseNetwork.compute_accuracy = lambda self, x_pred, y: float(f"sum {x_pred.sum()}")
 """
-TRAIN = """
+# Weights that were trained elsewhere: they know all made-up images.
+TRAINED = """
 def train(epoch, batched_train_data, batched_train_label, model, optimizer, debug=True):
-    {}
+    model.weights['W1'] = np.repeat(np.eye(10), [*[70] * 9, 154], axis=0)
     return 0.0, 1.0
 """
-ZEROS = "model.weights['W1'][:] = 0"  # one label in ten is right
-# Weights that were trained elsewhere: they know all made-up images.
-TRAINED = "model.weights['W1'] = np.repeat(np.eye(10), [*[70] * 9, 154], axis=0)"
 
 
-def write_rubric(path: Path, checks, rules=(), seconds=None, private=False) -> None:
-    """Write a rubric of a few rules and checks, whose private points are 0 unless `private`.
+def write_rubric(path: Path, checks, rules=(), private=0, **options) -> None:
+    """Write a rubric of a few rules and checks; the checks get these private points and options.
 
     `rules` are words in the names of rules, `checks` the beginnings of part and name.
     """
     content = RUBRIC | {
         "rules": [rule for rule in RUBRIC["rules"] if any(word in rule["name"] for word in rules)],
         "checks": [
-            check | ({} if private else {"private": 0}) | ({"seconds": seconds} if seconds else {})
+            check | {"private": private, **options}
             for check in RUBRIC["checks"]
             if f"{check['part']} {check['name']}".startswith(tuple(checks))
         ],
@@ -170,7 +130,8 @@ class TestGrader(InFolder):
         write_solution(self.submission)
 
     def change(self, name: str, text: str) -> None:
-        """Append to a file of the submission."""
+        """Append to a file of the submission, or make it."""
+        (self.submission / name).parent.mkdir(exist_ok=True)
         with (self.submission / name).open("a") as file:
             file.write(text)
 
@@ -186,27 +147,21 @@ class TestGrader(InFolder):
 
     def test_attacks_win_nothing(self):
         self.change("models/_base_network.py", ATTACKS)
-        self.change("optimizer/sgd.py", GREED)
-        score, outputs = self.grade("2.1", "3 a", "3 b update", seconds=1)
-        passed = [name for name, output in outputs.items() if not output]
-        self.assertEqual(passed, ["apply_regularization"])
-        self.assertEqual(score, 3)
-        self.assertIn("MemoryError", outputs["update"])
-        self.assertIn("the check takes more than 1 seconds", outputs["compute_accuracy"])
-        self.assertRegex(outputs["ReLU"], "models/_base_network.py, line [0-9]+: SystemExit")
-        self.assertIn("more than 200 files", outputs["ReLU_dev"])
+        score, outputs = self.grade("2.1 a ReLU", "2.1 a sigmoid", "2.1 c", seconds=1)
+        self.assertEqual(score, 0)
         self.assertIn("no reply: the submission crashed", outputs["sigmoid"])
+        self.assertIn("MemoryError", outputs["ReLU"])
+        self.assertIn("more than 200 files", outputs["ReLU_dev"])
+        self.assertIn("the check takes more than 1 seconds", outputs["compute_accuracy"])
         self.assertEqual([*self.place.glob("run-*")], [])
 
+    @unittest.skipUnless(CAN_ISOLATE, "only root can isolate")
     def test_what_a_submission_reaches(self):
-        if not CAN_ISOLATE:
-            self.skipTest("only root can isolate")
         self.change("models/_base_network.py", LOOK_AROUND)
-        for test in self.grader("2.1 c", private=True).grade(self.submission)["tests"]:
-            user, _, found = test["output"].partition(" user ")[2].partition(": ")
-            self.assertRegex(user, "^5[89]..[13579]$")
-            limits = "[0, 31457280, 64, 0] ['0o77', '0o40711'] [[], 0]"
-            self.assertEqual(found, f"[] {6 * [-1]} {limits}")
+        for test in self.grader("2.1 c", private=2).grade(self.submission)["tests"]:
+            _, _, found = test["output"].partition("ValueError: ")
+            self.assertRegex(found, "^{5[89]..[13579]} ")
+            self.assertIn(f"}} [] {6 * [-1]} [0, 31457280, 64, 0] 0o77", found)
 
     @unittest.skipIf(os.geteuid(), "only root changes users")
     def test_users_of_a_grade(self):
@@ -214,25 +169,19 @@ class TestGrader(InFolder):
             self.assertEqual(len({tests, user, *others}), 4)
             closed = Path(tempfile.mkdtemp(dir="/tmp"))
             self.addCleanup(shutil.rmtree, closed, ignore_errors=True)
-            for number in range(processes.MOST_FILES):
-                (closed / str(number)).touch()
-                os.chown(closed / str(number), user, user)
             os.chown(closed, user, user)
+            processes.quietly("sh", "-c", f"cd {closed} && touch $(seq 200)", user=user)
             closed.chmod(0)
             self.assertTrue(processes.uses_too_much(self.folder, user))
-            with mock.patch.object(processes, "MOST_FILES", 1000):
-                self.assertFalse(processes.uses_too_much(self.folder, user))
-                with mock.patch.object(processes, "MOST_KILOBYTES", 1):
-                    self.assertTrue(processes.uses_too_much(self.folder, user))
-            processes.end_all(user)
-            self.assertFalse(closed.exists())
-        named = {*range(58000, 59990)} - {59980, 59983}
+            with mock.patch.multiple(processes, MOST_FILES=1000, MOST_KILOBYTES=1):
+                self.assertTrue(processes.uses_too_much(self.folder, user))
+        named = {58000, 58003}
         with (
             mock.patch.object(processes, "quietly", lambda _, user: (user not in named, "")),
             mock.patch.object(processes, "end_all") as ends,
             processes.two_users(True) as users,
         ):
-            self.assertGreater(users[0], 59988)
+            self.assertGreater(users[0], 58003)
             ends.assert_called_once_with(users[1])  # what a killed grader has left
 
     @unittest.skipIf(os.geteuid(), "only root changes users")
@@ -257,29 +206,9 @@ class TestGrader(InFolder):
         config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        for attack, message in ((ZEROS, "expected 0.5"), (TRAINED, "test accuracy 0.0000")):
-            self.change("utils.py", TRAIN.format(attack))
-            score, outputs = self.grade("configs config_soft")
-            self.assertEqual(score, 0)
-            self.assertIn(message, *outputs.values())
-
-    def test_printing(self):
-        function = "def ReLU(self, X):\n {}\n return np.maximum(X, 0)\n_baseNetwork.ReLU = ReLU\n"
-        for statement, expected, message in (
-            ("import os; print('here'); os.ftruncate(1, 0)", 0, "printed: here"),
-            ("print(10**5 * '  ' + '.')", 0, "printed: more than 30,000 bytes"),
-            (
-                "import sys; print('Loading training data...'); print('a warning', file=sys.stderr)",
-                6,
-                "",
-            ),
-        ):
-            with self.subTest(statement):
-                self.change("models/_base_network.py", function.format(statement))
-                score, outputs = self.grade("2.1 a", rules=["printed"])
-                self.assertEqual(score, expected)
-                self.assertEqual(outputs["nothing is printed (-all)"], message)
-                self.assertEqual("ftruncate" in statement, bool(outputs["ReLU"]))
+        self.change("utils.py", TRAINED)
+        _, outputs = self.grade("configs config_soft")
+        self.assertIn("test accuracy 0.0000", *outputs.values())
 
     def test_code_that_cannot_be_imported(self):
         for name, text, message in (
@@ -287,43 +216,36 @@ class TestGrader(InFolder):
             ("utils.py", b"import a\n<<<<<<< HEAD\n", "invalid syntax (utils.py, line 2)"),
         ):
             with self.subTest(message):
-                right = (self.submission / name).read_bytes()
                 (self.submission / name).write_bytes(text)
                 score, outputs = self.grade("2.1 a", rules=[""])
-                (self.submission / name).write_bytes(right)
                 first, *others = outputs.values()
                 self.assertIn(message, first)
                 self.assertEqual((score, {*others}), (0, {""}))
 
     def test_definitions_and_imports(self):
         file = self.submission / "utils.py"
-        text = file.read_text().replace("load_csv(path)", "read(path: str)")  # is allowed
         decoy = "def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None): 0"
-        text = text.replace("shuffle=False", "shuffle=True")
-        file.write_text(f"{text}\nimport time, csv\nif 0:\n    {decoy}\n")
+        text = file.read_text().replace("shuffle=False", "shuffle=True")
+        file.write_text(f"{text}\nimport time, layers.dense\nif 0:\n    {decoy}\n")
+        self.change("layers/dense.py", "import csv\n")
         score, outputs = self.grade("2.1", rules=["definitions", "imports"])
         definitions, imports, *_ = outputs.values()
         self.assertEqual(score, 0)  # 13 less 20
-        found = "generate_batched_data(data, label, batch_size=32, shuffle={}, seed=None)"
-        found = f"found {found.format(True)}, expected {found.format(False)}"
-        self.assertEqual(definitions, f"test_definitions: utils.py: {found}")
-        self.assertEqual(imports, "test_imports: utils: import of csv; utils: import of time")
+        found = r"utils.py: found (generate.*shuffle=)True(, .*\)), expected \1False\2$"
+        self.assertRegex(definitions, found)
+        self.assertIn("layers.dense: import of csv; utils: import of time", imports)
 
     def test_what_the_rules_allow(self):
-        self.change("optimizer/sgd.py", "\nimport numpy.random\nfrom matplotlib import pyplot\n")
+        self.change("utils.py", "\nprint('Loading training data...')\n")
+        self.change("optimizer/sgd.py", "\nimport layers.dense, numpy.random\n")
+        self.change("layers/dense.py", "from __future__ import annotations\n")
+        self.change("layers/dense.py", "import os\nos.write(2, b'a warning')\n")
+        self.change("notebook.py", "!pip install pandas\n")  # is never imported
         file = self.submission / "models/softmax_regression.py"
         text = file.read_text().replace("=28 * 28", "=784").replace("(self, X,", "(self, X: list,")
         file.write_text(text)
-        (self.submission / "main.py").unlink()
-        (self.submission / "layers").mkdir()
-        (self.submission / "layers/dense.py").write_text("from __future__ import annotations\n")
-        (self.submission / "notebook.py").write_text("!pip install pandas\n")  # is never imported
-        self.change("optimizer/sgd.py", "import layers.dense\n")
         score, outputs = self.grade("2.1 c", rules=[""])
         self.assertEqual((score, {*outputs.values()}), (2, {""}))
-        self.change("layers/dense.py", "import ctypes\n")
-        _, outputs = self.grade("2.1 c", rules=["imports"])
-        self.assertIn("test_imports: layers.dense: import of ctypes", outputs.values())
 
     def test_a_mistake_costs_few_points(self):
         for mistake in MISTAKES:
@@ -353,36 +275,32 @@ class TestGrader(InFolder):
             return [[]] * len(items), "secret" * items[0].private
 
         with mock.patch.object(processes, "run", run):
-            _, outputs = self.grade("2.1 a", "configs", rules=["printed"], private=True)
+            _, outputs = self.grade("2.1 a", "configs", rules=["printed"], private=2)
         self.assertEqual(groups, [{False}, {True}])
-        self.assertEqual(outputs.pop("nothing is printed (-all)"), "printed: in a private check")
-        self.assertEqual({*outputs.values()}, {""})
+        self.assertEqual(outputs["nothing is printed (-all)"], "printed: in a private check")
 
     def test_time_for_all_checks(self):
-        grader = self.grader("2.1")
-        grader.rubric.seconds = 0
-        output = grader.grade(self.submission)["output"]
-        self.assertEqual(output, "Time ran out; the last checks were not run.")
         self.change("models/_base_network.py", "import time\ntime.sleep(60)\n")
-        files = read_submission(self.submission)
-        arguments = grader.rubric.checks, files, self.place, (None, None), 0
-        found, _ = processes.run(*arguments)
-        self.assertEqual(found, [["stopped: the time for all checks is up"]])
+        grader = self.grader("2.1")
+        grader.rubric.seconds = 2
+        results = grader.grade(self.submission)
+        self.assertEqual(results["output"], "Time ran out; the last checks were not run.")
+        self.assertIn("the time for all checks is up", results["tests"][0]["output"])
         self.addCleanup(processes.stopping.clear)
         processes.stopping.set()  # as Ctrl-C does
-        self.assertRaises(KeyboardInterrupt, processes.run, *arguments)
+        self.assertRaises(KeyboardInterrupt, grader.grade, self.submission)
 
     def test_class(self):
         for number in (1, 2):
             shutil.copytree(self.submission, f"class/student {number}")
         with Path("class/student 2/models/_base_network.py").open("a") as file:
-            file.write(f"{COUNTS}print('here')")
+            file.write(TELLS)
         with zipfile.ZipFile("class/student 3.zip", "w") as archive:
             for folder in ("a", "\x1b[2J"):
                 archive.writestr(f"{folder}/utils.py", "")
         for name in ("student 4.rar", ".DS_Store", "__MACOSX", "submission_metadata.yml"):
             Path("class", name).touch()
-        grader = self.grader("2.1 c", rules=["printed"], private=True)
+        grader = self.grader("2.1 c", rules=["printed"], private=2)
 
         def run(jobs: int, file: str, **options) -> list:
             names = {"paths": [Path("class")], "csv": Path(file), "feedback": Path("feedback")}
@@ -401,7 +319,6 @@ class TestGrader(InFolder):
         lines = run(1, "parts.csv")
         self.assertEqual(Path("parts.csv").read_text(), whole)
         self.assertEqual(lines[0], "4 submissions, 3 of them without a row in parts.csv")
-        self.assertEqual(len(lines), 1 + 3)
         expected = """\
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
@@ -415,14 +332,10 @@ student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
         self.assertNotIn("private ", feedback.replace("private checks", ""))
         results = grader.grade(Path("class/student 2"))
         _, public, private = (test["output"] for test in results["tests"])
-        self.assertRegex(public + private, "ValueError: 1 .*ValueError: 1 ")
         self.assertNotEqual(public, private)
         self.assertEqual(Path("feedback/student 2.txt").read_text().count("ValueError"), 1)
         points = table(results, "points")
         self.assertEqual((points.count("private "), points.count("ValueError")), (1, 1))
-        for name in (os.fsdecode(b"a \xff.zip"), 81 * "\u6f22"):
-            with self.assertRaisesRegex(ValueError, "rename it"):
-                roster.find_submissions([Path(name)])
         some = [Path("a/student"), Path("b/student")]
         self.assertEqual(roster.find_submissions(some), dict(zip(map(str, some), some)))
         with self.assertRaisesRegex(ValueError, "its columns are not those of this rubric"):
@@ -533,13 +446,11 @@ class TestAutograder(InFolder):
         super().setUp()
         write_autograder(self.folder / "autograder.zip")
         self.source = self.folder / "autograder" / "source"
-        with zipfile.ZipFile("autograder.zip") as archive:
-            archive.extractall(self.source)
+        shutil.unpack_archive("autograder.zip", self.source)
         (self.folder / "autograder" / "results").mkdir()
         shutil.rmtree(self.source / "data")
         write_made_up_data(self.source)
         write_solution(self.folder / "autograder" / "submission")
-        self.json = self.folder / "autograder" / "results" / "results.json"
 
     def test_run(self):
         write_rubric(self.source / "course/rubric.yaml", ["2.1 c", "4"], rules=[""])
@@ -547,14 +458,13 @@ class TestAutograder(InFolder):
         run.chmod(0o755)
         Path("python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         Path("python3").chmod(0o755)
-        path = f"{self.folder}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": f"{self.folder}:{os.environ['PATH']}"}
         done = subprocess.run([run], env=environment, capture_output=True, text=True, check=False)
         if os.geteuid() == 0 and not CAN_ISOLATE:
             self.assertEqual(done.returncode, 2)
             self.assertRegex(done.stderr, r"^course: root cannot run students' code .*\n$")
             return
-        results = json.loads(self.json.read_text())
+        results = json.loads(Path("autograder/results/results.json").read_text())
         self.assertEqual({test["output"] for test in results["tests"]}, {""})
         self.assertEqual(results["score"], 6)
         self.assertIn("Score: 6 of 6", done.stdout)
