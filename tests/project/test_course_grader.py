@@ -55,12 +55,14 @@ LOOK_AROUND = """
 import ctypes, os, resource
 
 def compute_accuracy(self, x_pred, y):
-    system, users = ctypes.CDLL(None), {os.getuid(), os.getgid(), *os.getgroups()}
+    # The folder of the tests belongs to the number below.
+    users = {os.getuid(), os.getgid(), *os.getgroups(), os.stat("../tests").st_uid + 1}
     for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run/lock"):
         closed = f"{folder}/left-by-{os.getuid()}"
         os.mkdir(closed)
         open(f"{closed}/file", "w").close()
         os.chmod(closed, 0)
+    system = ctypes.CDLL(None)
     got = [system.shmget(1, 1, 0o1600), system.syscall(248, b"user", b"left", b"x", 1, -2)]
     got += [system.memfd_create(b"left", 0), system.unshare(2**28), system.socket(2, 1, 0)]
     got += [system.socketpair(1, 1, 0, bytes(8))]
@@ -81,7 +83,7 @@ _baseNetwork.compute_accuracy = compute_accuracy
 # The error shows what it was given.
 TELLS = """
 print("here")
-_baseNetwork.compute_accuracy = lambda self, x_pred, y: float(f"sum {x_pred.sum()}")
+_baseNetwork.compute_accuracy = lambda self, x_pred, y: float(f"about {x_pred.std()}")
 """
 # Weights that were trained elsewhere: they know all made-up images.
 TRAINED = """
@@ -252,8 +254,7 @@ class TestGrader(InFolder):
             if mistake.words in ("(axis 0)", "biases are regularized"):
                 mistake.apply(self.submission)
         self.change("models/_base_network.py", "del _baseNetwork.ReLU\n")
-        checks = "2.1 b", "2.2 a TwoLayerNet, gradients of the out", "3 a", "3 b"
-        score, outputs = self.grade(*checks)
+        score, outputs = self.grade("2.1 b", "2.2 a TwoLayerNet, gradients of the o", "3 a", "3 b")
         self.assertEqual(score, 2 + 2 + 3 + 1)
         self.assertIn("(axis 0)", outputs["softmax"])
 
