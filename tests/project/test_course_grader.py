@@ -230,10 +230,13 @@ class TestGrader(InFolder):
         text = file.read_text().replace("shuffle=False", "shuffle=True")
         file.write_text(f"{text}\nimport time, layers.dense\nif 0:\n    {decoy}\n")
         self.change("layers/dense.py", "import csv\n")
+        file = self.submission / "optimizer/sgd.py"
+        file.write_text(file.read_text().replace("update(self, model)", "update(self, model, t)"))
         score, outputs = self.grade("2.1", rules=["definitions", "imports"])
         definitions, imports, *_ = outputs.values()
         self.assertEqual(score, 0)  # 13 less 20
-        found = r"utils.py: found (generate.*shuffle=)True(, .*\)), expected \1False\2$"
+        found = r"sgd.py: found SGD.update\(self, model, t\), expected SGD.update\(self, model\); "
+        found += r"utils.py: found (generate.*shuffle=)True(, .*\)), expected \1False\2$"
         self.assertRegex(definitions, found)
         self.assertIn("layers.dense: import of csv; utils: import of time", imports)
 
@@ -339,6 +342,8 @@ student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
         self.assertEqual((points.count("private "), points.count("ValueError")), (1, 1))
         some = [Path("a/student"), Path("b/student")]
         self.assertEqual(roster.find_submissions(some), dict(zip(map(str, some), some)))
+        with self.assertRaisesRegex(ValueError, "rename it"):
+            roster.find_submissions([Path("a\n.zip")])
         with self.assertRaisesRegex(ValueError, "its columns are not those of this rubric"):
             roster.read_rows(Path("whole.csv"), ["submission"])
 
@@ -407,15 +412,19 @@ class TestReading(InFolder):
             ("printing: true", "cost: 1", "cost appears twice"),
             ("printing: true", "tests: []", "nothing is printed: expected either"),
             ("public: 3", "public: -3", "points: found -3"),
+            ("public: 3", "public: .inf", "points: found inf"),
             ("'Loading \\w+ data\\W*'", "5", "the rubric: allowed_output: found .5, .* of texts"),
             ("cost: all", "cost: most", "cost: found 'most'"),
             ("seconds: 420", "minutes: 7", "argument 'minutes'"),
             ("seconds: 60", "seconds: 0", "seconds: found 0"),
+            ("seconds: 420", "seconds: 0", "seconds: found 0"),
         ):
             with self.subTest(message):
                 Path("rubric.yaml").write_text(text.replace(old, new, 1))
                 with self.assertRaisesRegex(ValueError, f"^rubric.yaml: .*{message}"):
                     read_rubric(Path("rubric.yaml"))
+        Path("rubric.yaml").write_text(text.replace("cost: 10", "cost: 0"))
+        self.assertEqual(len(read_rubric(Path("rubric.yaml")).rules), len(rubric.rules) - 2)
         for seed in ("fall2026", "-5", "1.5"):
             Path("rubric.yaml").write_text(text.replace("7643", seed))
             seeds = {check.seed for check in read_rubric(Path("rubric.yaml")).checks}
