@@ -76,7 +76,7 @@ def _read_rows(path: str | os.PathLike) -> NDArray:
         with open(path, encoding="utf-8-sig") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns about an empty file
             header = file.readline().strip().replace('"', "").split(",")
-            if any(header) and len(header) != 785:  # with the index of pandas, 786
+            if any(header) and len(header) != 785:  # 786: with pandas' index
                 raise ValueError(f"found {len(header)} columns; expected 785: label, pixels")
             file.seek(0)
             skip = int(header[0][:1].isalpha())
@@ -194,7 +194,7 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show and number % 250 == 0:  # rarely: a notebook may print each on a new line
+        if show and number % 250 == 0:  # a notebook may print each on a new line
             line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
             print(line, end="\r", file=sys.stderr)  # over the previous line
     if show:

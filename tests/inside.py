@@ -1,7 +1,7 @@
 """Helpers that replace functions of a solution, or watch what it prints and saves.
 
-They run in the solution's process, which in a grader is not that of the tests. So do functions of
-the modules that are imported here, as in `inside.os.chdir`.
+In a grader, the solution has a process of its own. These functions run there, and so do those of
+the modules imported here: `inside.os.chdir` changes the folder there.
 """
 
 import contextlib
@@ -75,7 +75,7 @@ def printed(function, *arguments) -> str:
 def drawn(function, *arguments) -> list:
     """Call a function; return the pictures that it saves with Matplotlib.
 
-    A picture is a list of axes; each is a title and a list of curves, as `_content` returns them.
+    A picture is a list of axes, as `_content` returns them; of files of a name, the last counts.
     """
     from matplotlib import pyplot
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -94,7 +94,7 @@ def drawn(function, *arguments) -> list:
 
     pyplot.switch_backend("agg")  # also if the solution asks for windows
     pyplot.close("all")  # what an earlier call has left open
-    # Every way to save calls the first, except a direct call of the second.
+    # All ways to save call print_figure, except a direct call of print_png.
     with spy("print_figure"), spy("print_png"):
         function(*arguments)
     return list(saved.values())

@@ -47,7 +47,7 @@ class NetworkTests:
         return oracle.cross_entropy_loss(p, self.y)
 
     def mark_gradients(self) -> dict:
-        """Set all gradients to 7, which a forward pass must replace or leave alone."""
+        """Set all gradients to 7, to show whether forward writes them."""
         marks = {name: np.full_like(weight, 7) for name, weight in self.weights.items()}
         for name, mark in marks.items():
             self.model.gradients[name] = mark.copy()
@@ -68,13 +68,13 @@ class NetworkTests:
     def compare_gradient(self, name: str, mistakes: dict) -> None:
         """Compare a gradient after two batches with that of the second.
 
-        Each mistake is an argument of `oracle.gradients`, in place of a right derivative.
+        `mistakes` maps names to keyword arguments of `oracle.gradients`.
         """
         self.model.forward(*self.before)
         unset = self.mark_gradients()[name]
         loss, _ = self.forward()
         p, one_hot, right = self.p, self.one_hot, self.gradient(name)
-        d_logits = {  # not divided by N
+        d_logits = {  # each is divided by N below
             "the one-hot labels are not subtracted from p": p,
             "p[:, y] is whole columns of p; use p[np.arange(N), y]": p - one_hot.any(axis=0),
             "it is the derivative with respect to p; that of softmax is missing": -one_hot / p,
@@ -91,7 +91,7 @@ class NetworkTests:
         self.compare(f"the gradient of {name}{first}", found, right, values, tolerance=1e-5)
 
     def compare_results(self, mode: str, found) -> None:
-        """Compare loss and accuracy, unless they equal those of mode 'valid', which others test."""
+        """Compare loss and accuracy, unless mode 'valid' gives the same: other tests check that."""
         valid, right = self.forward("valid"), oracle.loss_and_accuracy(self.weights, self.X, self.y)
         if repr(found) != repr(valid):
             self.compare(f"loss and accuracy in mode {mode!r}", found, right)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the packages and make the data. Gradescope runs this once, when it builds the autograder.
+# Gradescope runs this once, in the folder of the unpacked archive: install packages, make the data.
 set -e
 cd -- "$(dirname -- "$0")"
 export PIP_BREAK_SYSTEM_PACKAGES=1 # nothing else lives in the container

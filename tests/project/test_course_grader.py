@@ -1,4 +1,4 @@
-"""The grader: what a submission gets, and that an attack gets nothing."""
+"""The grader: the points of a submission, and that attacks win none."""
 
 import argparse
 import collections
@@ -49,8 +49,8 @@ _baseNetwork.ReLU = lambda self, X: bytearray(5 * 2**30)
 _baseNetwork.ReLU_dev = fill_the_folder
 _baseNetwork.compute_accuracy = lambda self, p, y: [None for _ in iter(int, 1)]
 """
-# The message shows its users and limits, and whatever it could do beyond them. What a former run
-# has left is an error.
+# Its error lists its users, its limits, and what it could do but should not. If files of an earlier
+# run remain, mkdir fails.
 LOOK_AROUND = """
 import ctypes, os, resource
 
@@ -80,7 +80,7 @@ def compute_accuracy(self, x_pred, y):
 
 _baseNetwork.compute_accuracy = compute_accuracy
 """
-# It prints more than is read; the error shows what it was given.
+# It prints more than MOST_PRINTED bytes, all blank; its error shows the data that it was given.
 TELLS = """
 print(35_000 * " ")
 _baseNetwork.compute_accuracy = lambda self, x_pred, y: float(f"about {x_pred.std()}")
@@ -109,8 +109,8 @@ def write_rubric(path: Path, checks, rules=(), private=0, **options) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-# Whether this is root, and other users can run this Python, as on Gradescope.
 IMPORT = sys.executable, "-c", "import numpy, matplotlib"
+# Whether this is root, and other users can run this Python, as on Gradescope.
 CAN_ISOLATE = os.geteuid() == 0 and processes.quietly(*IMPORT, user=65534)[0] == 0
 
 
@@ -349,7 +349,7 @@ student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 
 
 class TestReading(InFolder):
-    """Submissions and rubrics, without a run."""
+    """Submissions, rubrics and the wire, without a run."""
 
     def test_zips(self):
         def read(content: dict, compression=zipfile.ZIP_STORED) -> dict:
@@ -368,7 +368,7 @@ class TestReading(InFolder):
         ignored += ["../b.py", "utils/__init__.py", "models/two_layer_nn/__init__.py"]
         ignored = [top + name for name in ignored]
         ignored += [link, "d.py", "__MACOSX/b/utils.py", ".b/b/utils.py"]
-        few = {top + name: files[name] for name in files if name != "main.py"}  # it is given
+        few = {top + name: files[name] for name in files if name != "main.py"}  # in GIVEN
         self.assertEqual(read(few | dict.fromkeys(ignored, "")), files)
         windows = {f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}
         self.assertEqual(read(windows, zipfile.ZIP_DEFLATED), files)
@@ -482,8 +482,8 @@ class TestAutograder(InFolder):
     def test_archive(self):
         names = {path.name for path in self.source.rglob("*")}
         self.assertIn("rubric.yaml", names)
-        self.assertFalse(names & {"mistakes.py", "report"})  # a solution is made from them
-        code = "".join(file.read_text() for file in self.source.rglob("skeleton/*/*.py"))
+        self.assertFalse(names & {"mistakes.py", "report"})  # they hold solutions
+        code = "".join(file.read_text() for file in self.source.rglob("skeleton/**/*.py"))
         self.assertNotIn("SOLUTION", code)
         done = run_program("-m", "course", "grade", "nowhere", cwd=self.source)
         self.assertEqual((done.returncode, done.stdout), (2, ""))

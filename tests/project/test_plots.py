@@ -13,7 +13,7 @@ CURVES = ([1.0, 0.5, 0.4], [0.6, 0.8, 0.9], [0.9, 0.7, 0.6], [0.7, 0.8, 0.85])
 
 class TestPlots(InFolder):
     def draw(self, plot, *arguments, **keywords) -> dict[str, matplotlib.figure.Figure]:
-        """Call a function that plots; return the figures by their files, which are not written."""
+        """Call a plotting function; return its figures by file name, without writing them."""
         with (
             mock.patch("matplotlib.figure.Figure.savefig", autospec=True) as save,
             mock.patch("utils.write_whole") as write,
@@ -52,7 +52,7 @@ class TestPlots(InFolder):
     def test_comparison(self):
         runs = {f"run{number}": [1.0, 1 / (2 + number)] for number in range(40)} | {"run1": [0.7]}
         figure = self.draw(utils.draw_curves, "some.png", "title", "unit", runs)["some.png"]
-        figure.draw_without_rendering()  # there is room for all names
+        figure.draw_without_rendering()  # it warns unless there is room for all names
         drawn = {label: values for label, (_, values) in self.lines(figure).items()}
         self.assertEqual(drawn, runs)
         looks = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]

@@ -23,14 +23,14 @@ class TwoLayerNet(_baseNetwork):
 
         X (N, input_size) holds the images, y (N,) their labels, from 0 to num_classes - 1. In mode
         'train', store the gradient of the loss with respect to each weight in `self.gradients`,
-        under the name of the weight and in its shape. Change no weights, and in any other mode no
-        gradients.
+        under the name of the weight and in its shape. Do not change the weights. In any other mode,
+        do not change the gradients either.
 
         Hint: the backward pass starts as in softmax regression, at the input of the softmax. It
-        continues to the hidden units, then to the input of the sigmoid. At each, ask how a small
-        change there changes the loss. A bias is added for every image of the batch, so every image
-        contributes to its gradient. If a gradient has the wrong shape, check the order of its two
-        factors and which of them is transposed.
+        continues to the hidden units, then to the input of the sigmoid. At each step, ask how a
+        small change there changes the loss. A bias is added for every image of the batch, so every
+        image contributes to its gradient. If a gradient has the wrong shape, check the order of its
+        two factors and which of them is transposed.
         """
         # BEGIN SOLUTION
         z = X @ self.weights["W1"] + self.weights["b1"]

@@ -2,7 +2,7 @@
 
 
 class _BaseOptimizer:
-    """Holds `learning_rate`, and `reg`, the coefficient lambda of the L2 term."""
+    """Has a `learning_rate`, and `reg`, the coefficient lambda of the L2 term."""
 
     def __init__(self, learning_rate=1e-4, reg=1e-3):
         self.learning_rate = learning_rate
@@ -14,7 +14,7 @@ class _BaseOptimizer:
     def apply_regularization(self, model):
         """Add the gradient of the L2 term to the gradients of a model (handout 3 a).
 
-        With regularization, the optimizer minimizes not the cross-entropy L alone, but
+        With regularization, the optimizer minimizes the cross-entropy L plus the L2 term:
 
             J = L + lambda/2 * (the sum of w^2 over all weights w except the biases).
 
