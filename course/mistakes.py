@@ -88,7 +88,7 @@ MISTAKES = [
     *_patches(f"{_BATCHES}.test_shuffled_without_a_seed", UTILS,
         ("[label[row] for row in rows]", "label[start : start + batch_size]", "the labels are not"),
         (_SEED, "random.seed(seed or 0)", "two shuffles in a row"),
-        (_SEED, "random.seed(seed)", "the current state of"),
+        (_SEED, "random.seed(seed)", "do not call random.seed"),
         (_SHUFFLE, f"{_SHUFFLE}        random.seed(1)\n", "reset after a call")),
     *_patches(f"{_BATCHES}.test_in_order", UTILS,
         ("shuffle=False, seed", "shuffle=True, seed", "by default: they are shuffled"),
@@ -238,7 +238,7 @@ MISTAKES = [
         (_SAVE, f'{_SAVE}        print("saved", name)\n', "plot_curves prints 'saved")),
     *_patches("test_training.TestOutput.test_nothing_is_printed", TWO_LAYER,
         ("        loss =", '        print("here")\n        loss =',
-         "TwoLayerNet.forward prints 'here")),
+         "that it calls, prints 'here")),
 ]  # fmt: skip
 
 # What a correct solution may do differently: no test fails.

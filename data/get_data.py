@@ -76,7 +76,7 @@ def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
             return [make_csv(name, *dataset) for name, dataset in zip(names, datasets)]
         except Exception as error:  # noqa: BLE001 - whatever it is, the next source may work
             print(f"  failed: {type(error).__name__}: {error}")
-    raise OSError("every source failed; see the section Data of README.md")
+    raise OSError("every source failed; you can also put the two files into this folder by hand")
 
 
 def make_csv(name: str, labels: np.ndarray, images: np.ndarray) -> bytes:

@@ -99,7 +99,8 @@ class ComparisonTest(unittest.TestCase):
         """Return what a function returned; fail unless it is as many values as names."""
         if isinstance(returned, (tuple, list, np.ndarray)) and len(returned) == len(names):
             return returned
-        kind = "None" if returned is None else f"a {type(returned).__name__}"
+        kind = f"a {type(returned).__name__}"
+        kind = "None (is a `return` missing?)" if returned is None else kind
         size = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
         self.fail(f"{function} returns {kind}{size}; expected the values {', '.join(names)}")
 
@@ -129,11 +130,11 @@ def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
 
 
 def difference(found, expected, tolerance: float) -> str:
-    """Describe both values; of large arrays, the shapes or the first entry that differs."""
+    """Describe both values, or their shapes; of large arrays, the first entry that differs."""
     found, expected = np.asarray(found), np.asarray(expected)
     place = deviation = ""
-    if found.shape != expected.shape and max(found.size, expected.size) > 8:
-        shapes = [each.shape or "(a number)" for each in (found, expected)]
+    if found.shape != expected.shape:
+        shapes = [each.shape or "of a number" for each in (found, expected)]
         return "found the shape {}, expected {}".format(*shapes)
     if found.size > 8:
         close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)

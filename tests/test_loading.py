@@ -161,13 +161,13 @@ class TestBatches(ComparisonTest):
             for _ in range(2):
                 images, labels = self.order(True)
                 mistakes = {"the images are shuffled, the labels are not": self.label}
-                self.compare("the labels, compared with their images", labels, images, mistakes)
+                self.compare("the labels, in the images' order", labels, images, mistakes)
                 orders.append(images.tolist())
         first, second, third, fourth, other, another = orders
         self.assertNotEqual(first, second, "two shuffles in a row, without a seed, are the same")
         message = "without a seed, the order is always the same, or `random` is reset after a call"
         self.assertTrue(first != other and second != another, message)
-        message = "without a seed, random.shuffle must use the current state of `random`"
+        message = "without a seed, use random.shuffle, and do not call random.seed at all"
         self.assertEqual([first, second], [third, fourth], message)
 
     def test_the_callers_lists_are_left_alone(self):

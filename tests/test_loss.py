@@ -22,6 +22,7 @@ class TestSoftmax(ComparisonTest):
                 f"the sum is over all entries, not over each row{first}": e / e.sum(),
             }
         found = self.call(_baseNetwork(), "softmax", scores)
+        self.assertIsInstance(found, np.ndarray, "softmax does not return a NumPy array")
         self.compare("softmax(scores)", found, oracle.softmax(scores), mistakes)
 
     def test_large_scores(self):
@@ -61,7 +62,7 @@ class TestCrossEntropy(ComparisonTest):
             found, right = _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])), -math.log(p)
             # To avoid log(0), a constant of up to 1e-8 may be added.
             tolerance = 1e-6 + math.log1p(1e-8 / p) / max(1, right)
-            what = f"cross_entropy_loss of a probability of {p:g}"
+            what = f"cross_entropy_loss of a probability of {p:g} (add at most 1e-8 to it)"
             self.compare(what, found, right, tolerance=tolerance)
 
 

@@ -37,7 +37,8 @@ class NetworkTests:
     def forward(self, *mode: str):
         """Return loss and accuracy of the batch; the default mode is "train"."""
         returned = self.model.forward(self.X.copy(), self.y.copy(), *mode)
-        return self.unpack("forward", returned, "loss", "accuracy")
+        what = f"forward in mode {mode[0]!r}" if mode else "forward"
+        return self.unpack(what, returned, "loss", "accuracy")
 
     def gradient(self, name: str, **mistake) -> np.ndarray:
         """Return a gradient by the chain rule, perhaps with a mistake put in."""
@@ -123,7 +124,7 @@ class NetworkTests:
             self.compare_results(mode, found)
         self.forward("train")
         if np.array_equal(self.model.gradients["W1"], marks["W1"]):
-            self.fail("forward stores no gradients in mode 'train' either")
+            self.fail("forward stores no gradient of W1 in mode 'train'")
 
     def test_initial_weights(self):
         default = [784, 10, 128][: len(self.sizes)]
@@ -147,7 +148,7 @@ class NetworkTests:
         for name, right in oracle.gradients(weights, X, y).items():
             found = np.asarray(self.entry(model.gradients, "gradients", name))
             self.compare(f"the shape of the gradient of {name}", str(found.shape), str(right.shape))
-            what = f"the summed deviation of the gradient of {name} from the exact one"
+            what = f"the summed deviation of the gradient of {name} (first fix what else fails)"
             # 5e-8 as in the course's own test; the rest allows for float32, or for log(p + 1e-8).
             tolerance = 5e-8 + 2e-8 * np.abs(right).sum()
             self.compare(what, np.abs(found - right).sum(), 0, tolerance=tolerance)
@@ -188,6 +189,7 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
             "b2 is left out": loss_with(b2=0),
             "b1 is added to W1 instead of X W1": loss_with(W1=W1 + b1, b1=0),
             "ReLU is used instead of the sigmoid": self.loss(oracle.softmax(hidden @ W2 + b2)),
+            "the sigmoid is missing": self.loss(oracle.softmax(self.z @ W2 + b2)),
             "expected no ReLU before the softmax": self.loss(oracle.softmax(oracle.ReLU(scores))),
         }
         self.compare_loss_and_accuracy(mistakes)

@@ -44,6 +44,7 @@ class TestOptimizer(ComparisonTest):
             g, term = self.gradients[name], self.reg * W
             hint = "the derivative of reg/2 * W^2 is reg * W"
             mistakes = {
+                "nothing is added; store the sum in `model.gradients`": g,
                 f"2 * reg * W is added: {hint}": g + 2 * term,
                 f"half of reg * W is added: {hint}": g + term / 2,
                 f"reg * W^2 is added: {hint}": g + term * W,
@@ -74,7 +75,7 @@ class TestOptimizer(ComparisonTest):
                     "the learning rate is missing": W + step / self.rate,
                     "the learning rate is applied twice": W + step * self.rate,
                     "the previous step still counts; expected no momentum": right + factor * last,
-                    "the L2 term is missing": W - self.rate * g,
+                    "the L2 term is missing, or added after the step": W - self.rate * g,
                     "the L2 term is added once too often": right - self.rate * self.reg * W,
                 }
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
@@ -164,7 +165,7 @@ class TestCurves(InFolder, ComparisonTest):
         found = set()
         for picture in pictures:
             if not any(curves for _, curves in picture):
-                self.fail("a saved picture is empty; was its figure closed, or a new one begun?")
+                self.fail("a saved picture is empty: nothing is drawn in it, or in another figure")
             for title, curves in picture:
                 labels = {self.name_of(values): label for label, values in curves}
                 labels.pop("", None)
@@ -176,7 +177,7 @@ class TestCurves(InFolder, ComparisonTest):
                     self.check_text(name, title, loss="loss", accuracy="accura")
         for name in self.histories:
             what = f"no picture shows the {name} of all 6 epochs"
-            self.assertIn(name, found, f"{what}; are all values drawn, and is no file overwritten?")
+            self.assertIn(name, found, f"{what}; is it saved, in a file that is not overwritten?")
 
     def check_text(self, name: str, text: str, **words: str) -> None:
         """Fail if a text names only the opposite of what is shown."""
@@ -206,8 +207,9 @@ class TestOutput(InFolder, ComparisonTest):
             self.check_output(name, Model)
             model, optimizer = Model(), SGD()
             inside.isolate(model, oracle.CODE)
+            what = f"{name}.forward, or a function that it calls,"
             for mode in ("train", "valid"):
-                self.check_output(f"{name}.forward", model.forward, X, y, mode)
+                self.check_output(what, model.forward, X, y, mode)
             self.check_output("apply_regularization", optimizer.apply_regularization, model)
             self.check_output("update", optimizer.update, model)
             self.check_output("train", utils.train, 1, [X], [y], model, optimizer, False)

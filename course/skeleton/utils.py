@@ -54,7 +54,7 @@ def generate_batched_data(data, label, batch_size=32, shuffle=False, seed=None):
 
     With `shuffle`, put images and labels into a random order first, the same for both: the order
     that `random.shuffle` gives a list of length N. If `seed` is not None, call `random.seed(seed)`
-    before you shuffle, so that the order can be repeated. Otherwise, do not call it.
+    before you shuffle, so that the order can be repeated. Otherwise, do not call it at all.
 
     Hint: if you shuffle two lists one after the other, they get different orders. What could you
     shuffle once that stands for both an image and its label? `range(0, N, batch_size)` gives the

@@ -82,7 +82,7 @@ class TestGetData(InFolder):
         self.assert_folder(self.expected)
 
     def test_every_source_fails(self):
-        with self.assertRaisesRegex(SystemExit, "^get_data: every source failed; .* README"):
+        with self.assertRaisesRegex(SystemExit, "^get_data: every source failed; .* by hand$"):
             self.get_data()
         self.assertEqual(self.requests, [f"{url}train-labels-idx1-ubyte.gz" for url in MIRRORS])
         self.assert_folder({})

@@ -18,8 +18,8 @@ class SoftmaxRegression(_baseNetwork):
         X @ W1 -> ReLU -> softmax -> cross-entropy (handout 2.2 a).
 
         X (N, input_size) holds the images, y (N,) their labels, from 0 to num_classes - 1. In mode
-        'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape of W1. In
-        any other mode, change neither weights nor gradients.
+        'train', store the gradient of the loss in `self.gradients["W1"]`, in the shape of W1. Do
+        not change the weights. In any other mode, do not change the gradients either.
 
         Hint: keep the result of each step; the backward pass needs it. First find, on paper, the
         derivative of one image's loss with respect to one input of the softmax. It is short, and
