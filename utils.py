@@ -73,14 +73,15 @@ def load_mnist_test(as_array: bool = False, dtype: DTypeLike = np.float64) -> tu
 def _read_rows(path: str | os.PathLike) -> NDArray:
     """Return the rows of a CSV file as bytes (N, 785), label first."""
     try:
-        with open(path, encoding="utf-8-sig") as file, warnings.catch_warnings():
+        with open(path, encoding="utf-8-sig") as file:
+            header, row = (file.readline().strip().replace('"', "").split(",") for _ in range(2))
+        for cells in (header, row):  # 786 with the row names of pandas or R
+            if any(cells) and len(cells) != 785:
+                raise ValueError(f"found {len(cells)} columns; expected 785: label, pixels")
+        options = {"delimiter": ",", "comments": None, "encoding": "utf-8-sig", "ndmin": 2}
+        with warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy only warns about an empty file
-            header = file.readline().strip().replace('"', "").split(",")
-            if any(header) and len(header) != 785:  # 786: with pandas' index
-                raise ValueError(f"found {len(header)} columns; expected 785: label, pixels")
-            file.seek(0)
-            skip = int(header[0][:1].isalpha())
-            rows = np.loadtxt(file, np.uint8, comments=None, delimiter=",", skiprows=skip, ndmin=2)
+            rows = np.loadtxt(path, np.uint8, skiprows=int(header[0][:1].isalpha()), **options)
         labels, last = rows[:, 0], rows[:, -1]
         if labels.max() == 0 < last.max() <= 9:  # no MNIST image has ink in its first pixel
             raise ValueError("the last column looks like the labels; expected them first")
@@ -194,7 +195,7 @@ def _average(batched_data, batched_label, step, title: str) -> tuple[float, floa
         images += len(y)
         loss_sum += loss * len(y)
         accuracy_sum += accuracy * len(y)
-        if show and number % 250 == 0:  # a notebook may print each on a new line
+        if show and number % (len(batched_data) // 4 + 1) == 0:
             line = f"{title}: batch {number} of {len(batched_data)}, loss {loss_sum / images:.4f}"
             print(line, end="\r", file=sys.stderr)  # over the previous line
     if show:

@@ -205,7 +205,7 @@ MISTAKES = [
          "added to the weights, not")),
     # 3 b
     *_patches(f"{_OPTIMIZER}.test_update", SGD,
-        (_REGULARIZE, 2 * _REGULARIZE, "added once too often"),
+        (_REGULARIZE, 2 * _REGULARIZE, "the L2 term is added twice"),
         (_REGULARIZE, "", "the L2 term is missing"),
         ("- self.learning_rate", "+ self.learning_rate", "uphill"),
         ("- self.learning_rate", "- self.learning_rate**2", "the learning rate is applied twice"),
@@ -238,7 +238,7 @@ MISTAKES = [
         (_SAVE, f'{_SAVE}        print("saved", name)\n', "plot_curves prints 'saved")),
     *_patches("test_training.TestOutput.test_nothing_is_printed", TWO_LAYER,
         ("        loss =", '        print("here")\n        loss =',
-         "that it calls, prints 'here")),
+         "TwoLayerNet.forward prints 'here")),
 ]  # fmt: skip
 
 # What a correct solution may do differently: no test fails.

@@ -50,6 +50,10 @@ def get_data(folder: Path) -> None:
     if not missing:
         print(f"{TRAIN} and {TEST} are already there, SHA-256 verified")
         return
+    for path in [folder / name for name in missing]:
+        if path.exists() and Path(f"{path}.old").exists():
+            problem = f"{path} is not the expected file, and {path.name}.old already exists"
+            raise FileExistsError(f"{problem}; move one of them away")
     with tempfile.TemporaryDirectory(prefix=".get_data-", dir=folder) as scratch:
         for name, content in zip(missing, make_from_any_source(missing, Path(scratch))):
             path, old, finished = folder / name, folder / f"{name}.old", Path(scratch, name)
@@ -70,7 +74,7 @@ def is_right(path: Path) -> bool:
 def make_from_any_source(names: list[str], scratch: Path) -> list[bytes]:
     """Return the contents of the CSV files from the first source that has all of them."""
     for source, load in SOURCES:
-        print(f"Trying {source}", flush=True)
+        print(f"{' and '.join(names)}: trying {source}", flush=True)
         try:
             datasets = load(names, scratch)
             return [make_csv(name, *dataset) for name, dataset in zip(names, datasets)]

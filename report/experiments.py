@@ -156,6 +156,8 @@ def execute(setting: dict, data: main.Data) -> dict:
     started = time.perf_counter()
     result = vars(main.run(config(setting), data, after_epoch=after_epoch))
     best_model = result.pop("best_model")
+    if len(result["train_loss"]) < setting["epochs"] or not np.isfinite(result["valid_loss"]).all():
+        raise ValueError(f"diverged: {setting}")
     kept = {"run": setting} | result | {"seconds": round(time.perf_counter() - started, 1)}
     kept |= {name: [epoch[name] for epoch in epochs] for name in epochs[0]}
     if setting["examined"]:
@@ -174,21 +176,24 @@ def execute(setting: dict, data: main.Data) -> dict:
 def read_results(path: Path) -> dict[str, dict]:
     """Return the results by key; a ValueError names a cut, repeated or inconsistent line."""
     results = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
-            result = json.loads(line, parse_constant=int)  # int refuses NaN, in a ValueError
-            key = json.dumps(result["run"])
+            result = json.loads(line)
+            run, key = result["run"], json.dumps(result["run"])
             if key in results:
-                raise ValueError("a second result of the same run")
-            for name in (*main.HISTORIES, "weight_norm", *(set(MEASURED) & set(result))):
-                if len(result[name]) != result["run"]["epochs"]:
-                    raise ValueError(f"{name} has {len(result[name])} values")
-            if "confusion" in result:
+                raise ValueError(f"a second result of the run in line {[*results].index(key) + 1}")
+            measured = MEASURED[: 4 if run["corrupted"] else 1] if "measured" in run else ()
+            for name in (*main.HISTORIES, "weight_norm", *measured):
+                if len(result[name]) != run["epochs"] or not np.isfinite(result[name]).all():
+                    raise ValueError(f"{name}: expected {run['epochs']} finite numbers")
+            if run["examined"]:
                 right = np.trace(result["confusion"]) / np.sum(result["confusion"])
                 if abs(right - result["test_accuracy"]) > 1e-9:
                     raise ValueError(f"the confusion matrix says a test_accuracy of {right}")
-        except (ValueError, KeyError) as error:
+            if not line.endswith("\n"):
+                raise ValueError("the end of the line is missing")
+        except (KeyError, TypeError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}; delete the line to repeat its run"
             raise ValueError(f"{path.name}, line {number}: {problem}") from None
         results[key] = result

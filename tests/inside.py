@@ -78,40 +78,43 @@ def drawn(function, *arguments) -> list:
     A picture is a list of axes, as `_content` returns them; of files of a name, the last counts.
     """
     from matplotlib import pyplot
+    from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     saved = {}
 
-    def spy(name: str):
-        method = getattr(FigureCanvasAgg, name)
+    def spy(canvas_class, name: str):
+        method = getattr(canvas_class, name)
 
         @functools.wraps(method)
         def save(canvas, file, *arguments, **options):
-            saved[str(file)] = [_content(axes) for axes in canvas.figure.axes]
+            key = file if hasattr(file, "write") else str(file)
+            saved[key] = [_content(axes) for axes in canvas.figure.axes]
             return method(canvas, file, *arguments, **options)
 
-        return mock.patch.object(FigureCanvasAgg, name, save)
+        return mock.patch.object(canvas_class, name, save)
 
     pyplot.switch_backend("agg")  # also if the solution asks for windows
     pyplot.close("all")  # what an earlier call has left open
     # All ways to save call print_figure, except a direct call of print_png.
-    with spy("print_figure"), spy("print_png"):
+    with spy(FigureCanvasBase, "print_figure"), spy(FigureCanvasAgg, "print_png"):
         function(*arguments)
     return list(saved.values())
 
 
 def _content(axes) -> tuple[str, list]:
     """Return title and y-label of axes, as one text, and their curves: names and values."""
-    named, legend = {}, axes.get_legend()
-    if legend:  # `plt.legend([...])` gives the curves no labels; each looks like its entry
+    named = {}
+    for legend in filter(None, [axes.get_legend(), *axes.figure.legends]):
+        # `legend([...])` gives the curves no labels; each looks like its entry, if no other does.
         for entry, text in zip(legend.legend_handles, legend.get_texts()):
-            named[_look(entry)] = text.get_text()
-    curves = [(line, line.get_ydata()) for line in axes.get_lines()]
-    curves += [(dots, dots.get_offsets()[:, 1]) for dots in axes.collections]
-    for number, (curve, y) in enumerate(curves):
-        label = curve.get_label()
-        label = named.get(_look(curve), "") if label.startswith("_") else label
-        curves[number] = label, np.asarray(y, dtype=float).tolist()
+            named[_look(entry)] = "" if _look(entry) in named else text.get_text()
+    curves = []
+    for artist in (*axes.get_lines(), *axes.collections):
+        is_line = hasattr(artist, "get_ydata")
+        y = artist.get_ydata() if is_line else artist.get_offsets()[:, 1]
+        label = named.get(_look(artist)) or artist.get_label()
+        curves.append((label, np.asarray(y, dtype=float).tolist()))
     return f"{axes.get_title()} {axes.get_ylabel()}".strip(), curves
 
 

@@ -20,6 +20,7 @@ class TestSoftmax(ComparisonTest):
             mistakes |= {
                 f"the sum is over the images (axis 0), not the classes{first}": e / e.sum(axis=0),
                 f"the sum is over all entries, not over each row{first}": e / e.sum(),
+                f"it is not divided by the sum{first}": e,
             }
         found = self.call(_baseNetwork(), "softmax", scores)
         self.assertIsInstance(found, np.ndarray, "softmax does not return a NumPy array")

@@ -77,6 +77,7 @@ class NetworkTests:
         p, one_hot, right = self.p, self.one_hot, self.gradient(name)
         d_logits = {  # each is divided by N below
             "the one-hot labels are not subtracted from p": p,
+            "the one-hot labels are added to p": p + one_hot,
             "p[:, y] is whole columns of p; use p[np.arange(N), y]": p - one_hot.any(axis=0),
             "it is the derivative with respect to p; that of softmax is missing": -one_hot / p,
         }
@@ -84,6 +85,7 @@ class NetworkTests:
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
         values |= checks.mistakes_in_a_mean(right, *one_hot.shape) | {
             "it is not stored; the test set it to 7 before": unset,
+            "it is zero": 0 * right,
             "it is added to what was there before": unset + right,
             "it is that of the previous batch": oracle.gradients(self.weights, *self.before)[name],
         }
@@ -189,6 +191,7 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
             "b2 is left out": loss_with(b2=0),
             "b1 is added to W1 instead of X W1": loss_with(W1=W1 + b1, b1=0),
             "ReLU is used instead of the sigmoid": self.loss(oracle.softmax(hidden @ W2 + b2)),
+            "both biases are left out": loss_with(b1=0, b2=0),
             "the sigmoid is missing": self.loss(oracle.softmax(self.z @ W2 + b2)),
             "expected no ReLU before the softmax": self.loss(oracle.softmax(oracle.ReLU(scores))),
         }

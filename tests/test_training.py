@@ -7,6 +7,7 @@ import numpy as np
 
 import utils
 from models import SoftmaxRegression, TwoLayerNet
+from models._base_network import _baseNetwork
 from optimizer import SGD
 from optimizer._base_optimizer import _BaseOptimizer
 from tests import InFolder, inside, made_up_images, oracle, write_csv
@@ -63,7 +64,7 @@ class TestOptimizer(ComparisonTest):
         for number in ("first", "second", "third"):
             optimizer.update(self.model)
             for name, W in self.weights.items():
-                g = self.gradients[name]
+                g, again = self.gradients[name], "to a bias" if name.startswith("b") else "twice"
                 step = oracle.step(name, W, g, self.rate, self.reg)
                 found, right = self.entry(self.model.weights, "weights", name), W + step
                 last = steps.get(name, np.zeros_like(W))
@@ -76,7 +77,7 @@ class TestOptimizer(ComparisonTest):
                     "the learning rate is applied twice": W + step * self.rate,
                     "the previous step still counts; expected no momentum": right + factor * last,
                     "the L2 term is missing, or added after the step": W - self.rate * g,
-                    "the L2 term is added once too often": right - self.rate * self.reg * W,
+                    f"the L2 term is added {again}": right - self.rate * self.reg * W,
                 }
                 self.compare(f"{name} after the {number} update", found, right, mistakes)
                 self.weights[name], steps[name] = right, step
@@ -198,18 +199,22 @@ class TestOutput(InFolder, ComparisonTest):
     def test_nothing_is_printed(self):
         labels, pixels = made_up_images(10)
         write_csv(self.folder / "data/mnist_train.csv", labels, pixels)
-        X, y = pixels / 255, labels.astype(int)
+        X, p, y = pixels / 255, np.full((10, 10), 0.1), labels.astype(int)
         self.check_output("load_mnist_trainval", utils.load_mnist_trainval)
         for seed in (None, 1):
             batching = utils.generate_batched_data, X.tolist(), y.tolist(), 3, True, seed
             self.check_output("generate_batched_data", *batching)
+        network = _baseNetwork()
+        for name in ("sigmoid", "sigmoid_dev", "ReLU", "ReLU_dev", "softmax"):
+            self.check_output(name, getattr(network, name), p)
+        for name in ("cross_entropy_loss", "compute_accuracy"):
+            self.check_output(name, getattr(network, name), p, y)
         for name, Model in (("SoftmaxRegression", SoftmaxRegression), ("TwoLayerNet", TwoLayerNet)):
             self.check_output(name, Model)
             model, optimizer = Model(), SGD()
             inside.isolate(model, oracle.CODE)
-            what = f"{name}.forward, or a function that it calls,"
             for mode in ("train", "valid"):
-                self.check_output(what, model.forward, X, y, mode)
+                self.check_output(f"{name}.forward", model.forward, X, y, mode)
             self.check_output("apply_regularization", optimizer.apply_regularization, model)
             self.check_output("update", optimizer.update, model)
             self.check_output("train", utils.train, 1, [X], [y], model, optimizer, False)

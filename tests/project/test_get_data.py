@@ -98,6 +98,9 @@ class TestGetData(InFolder):
         with self.assertRaisesRegex(SystemExit, "File exists: .*mnist_train.csv.old"):
             self.get_data(self.mirror, meanwhile=lambda: train.write_bytes(b"my own"))
         self.assert_folder({**self.expected, train.name: b"my own", old.name: b"older"})
+        with self.assertRaisesRegex(SystemExit, "train.csv.old already exists; move one of them"):
+            self.get_data()
+        self.assertEqual(self.requests, [])
 
     def test_the_package_is_not_trusted(self):
         """Nothing is unpickled whose hash is unknown, and nothing but arrays at all."""

@@ -135,10 +135,11 @@ class TestResults(InFolder):
         for line, problem in (
             (text[:-8], "JSONDecodeError: "),
             (text.replace('"run"', '"ran"'), "KeyError: 'run'"),
-            (json.dumps(right), "ValueError: a second result"),
-            (json.dumps(other | {"fitted": [0.2]}), "ValueError: fitted has 1 values"),
+            ("3", "TypeError: "),
+            (json.dumps(right), "ValueError: a second result of the run in line 1"),
+            (json.dumps(other | {"fitted": [0.2]}), "ValueError: fitted: expected 50 finite"),
             (json.dumps(other | {"test_accuracy": 0.5}), "ValueError: the confusion matrix"),
-            (text.replace("[0.", "[NaN, 0.", 1), "ValueError: .*'NaN'"),
+            (text.replace("[0.", "[NaN, 0.", 1), "ValueError: train_loss: expected 50 finite"),
         ):
             path.write_text(json.dumps(right) + "\n" + line + "\n")
             message = f"results.jsonl, line 2: {problem}.*; delete the line to repeat its run$"
