@@ -24,17 +24,16 @@ NOT prevented:
   any amount of memory, the network, and messages to other runs.
 """
 
-import copy
 import sys
 import tempfile
 import time
 import zipfile
-from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from course import HERE, SHARED, processes, without_solutions, write_solution
-from course.rubric import Rubric, RubricItem, printable, read_rubric
+from course.rubric import read_rubric
 from course.submissions import read_submission
 from tests import ROOT
 
@@ -44,40 +43,43 @@ PRIVATE_COUNT = "The score counts private checks, too; their results are not sho
 class Grader(NamedTuple):
     """A rubric, and where runs take place."""
 
-    rubric: Rubric
+    rubric: SimpleNamespace
     place: Path  # as `processes.workplace` makes it
     isolate: bool = True  # if this is root, run submissions as another user
 
     def grade(self, submission: Path) -> dict:
         """Grade a submission; return the results in Gradescope's form."""
         deadline = time.monotonic() + self.rubric.seconds
-        rubric = copy.deepcopy(self.rubric)
+        # The message of an item that has passed is empty; of one that was not run, None.
+        items = [SimpleNamespace(**vars(item), message=None) for item in self.rubric.items]
         try:
             files = read_submission(submission)
         except ValueError as error:
-            return rubric.results(printable(str(error)))
-        for rule in rubric.rules:
-            rule.passed = rule.printing  # until something is printed
+            return results(items, str(error))
+        prints = [item for item in items if item.printing]
+        for item in prints:
+            item.message = ""  # until something is printed
         # Private items are last, so that no message can show what they have seen.
-        waiting = [item for item in rubric.rules + rubric.checks if item.tests]
+        waiting = [item for item in items if item.tests]
         waiting.sort(key=lambda item: (item.private, item.seconds))
         with processes.two_users(self.isolate) as users:
-            while waiting:
-                if time.monotonic() > deadline:
-                    return rubric.results("Time ran out; the last checks were not run.")
-                # Private and visible checks share no process.
-                private, items = next(groupby(waiting, lambda item: item.private))
-                group = list(items)
+            while waiting and time.monotonic() < deadline:
+                private = waiting[0].private  # private and visible checks share no process
+                group = [item for item in waiting if item.private == private]
                 found, printed = processes.run(group, files, self.place, users, deadline)
                 if len(found) > 1 and found[-1] and "TimeoutError" not in str(found[-1]):
                     found.pop()  # for a second try, first in new processes
-                rubric.check_printing(printed, private)
+                for line in map(str.strip, printed.splitlines()):
+                    if not self.rubric.allowed.fullmatch(line):
+                        for item in prints:
+                            shown = "in a private check" if private else line[:200]
+                            item.message = item.message or f"printed: {shown}"
                 for item, messages in zip(group, found):
-                    item.passed, item.message = not messages, "\n".join(messages)
+                    item.message = "\n".join(messages)
                     if messages and item.cost == "all":
                         waiting.clear()
                 waiting = waiting[len(found) :]
-        return rubric.results(PRIVATE_COUNT)
+        return results(items, "Time ran out; the last checks were not run." if waiting else "")
 
     def try_out(self, *paths: Path) -> str:
         """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
@@ -85,13 +87,13 @@ class Grader(NamedTuple):
         Return a line that says how safe it is to grade here, and whether submissions can read
         `paths`, or raise a ValueError.
         """
-        items = self.rubric.rules + self.rubric.checks
-        names = sorted({test for item in items for test in item.tests})
+        names = sorted({test for item in self.rubric.items for test in item.tests})
+        item = SimpleNamespace(tests=names, seed="", seconds=0)
         files = read_submission(HERE / "skeleton")
         with processes.two_users(self.isolate) as users:
             try:
                 options = files, self.place, users, time.monotonic() + 120
-                [messages], _ = processes.run([RubricItem("", "", names, seconds=0)], *options)
+                [messages], _ = processes.run([item], *options)
             except OSError as error:
                 messages = [str(error)]
         if messages and (messages[0].startswith("there is no such test") or users[1] is None):
@@ -112,23 +114,51 @@ class Grader(NamedTuple):
         return "submissions run as other users, who can read neither this project nor each other"
 
 
-def table(results: dict, private: str = "results") -> str:
-    """Format results as text, with the "results", "points" or "nothing" of private checks."""
+def results(items: list[SimpleNamespace], note: str) -> dict:
+    """Return results in Gradescope's form."""
+    costs = [item.cost for item in items if item.message != ""]
+    points = sum(item.points for item in items if item.message == "")
+    tests = [
+        {
+            "number": item.part,
+            "name": f"{item.name} (-{item.cost})" if item.cost else item.name,
+            "score": item.points if item.message == "" else 0,
+            "max_score": item.points,
+            "status": "passed" if item.message == "" else "failed",
+            "output": printable(item.message or ""),
+            "visibility": "hidden" if item.private else "visible",
+        }
+        for item in items
+    ]
+    return {
+        "score": 0 if "all" in costs else max(0, points - sum(costs)),
+        "output": printable(note),
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests,
+    }
+
+
+def printable(text: str) -> str:
+    """Replace characters that could upset a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+
+
+def table(results: dict, hide: str = "") -> str:
+    """Format results as text, without private "messages", or without private "checks"."""
     lines = []
     for test in results["tests"]:
         hidden = test["visibility"] == "hidden"
         points = f"{test['score']:g}/{test['max_score']:g}"
         if not test["max_score"]:
             points = test["status"] if test["output"] or test["status"] == "passed" else "not run"
-        if not hidden or private != "nothing":
+        if not hidden or hide != "checks":
             who = "private" if hidden else ""
             lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
-        if not hidden or private == "results":
+        if not hidden or not hide:
             lines += [f"{'':8}{line[:300]}" for line in test["output"].splitlines()[:4]]
-    note = results["output"]
-    if private != "nothing":
-        note = note.replace(PRIVATE_COUNT, "")
     total = sum(test["max_score"] for test in results["tests"])
+    note = results["output"] or PRIVATE_COUNT * (hide == "checks")
     return "\n".join([*lines, "", f"Score: {results['score']:g} of {total:g}", note]).rstrip()
 
 

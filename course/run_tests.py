@@ -52,9 +52,9 @@ def main(descriptor: str) -> None:
             break
 
 
-def run(tests: list[str], seed: int, seconds: int) -> list[str]:
+def run(tests: list[str], seed: str, seconds: float) -> list[str]:
     """Return the messages of the tests that fail, or the name of one that does not exist."""
-    os.environ["TEST_SEED"] = str(seed)
+    os.environ["TEST_SEED"] = seed
     result, loader = Result(), unittest.TestLoader()
     try:
         Remote("__main__:allow")(seconds)
