@@ -88,8 +88,6 @@ def serve(wire: socket.socket) -> None:
             reply = [encode(function(*arguments, **dict(options)), refer)]
         except BaseException as error:  # noqa: BLE001 (SystemExit, too)
             reply = explain(error, home)
-        with suppress(Exception):  # it may be another stream now
-            sys.stdout.flush()
         stream.write(json.dumps(reply).encode() + b"\n")
         stream.flush()
 
@@ -201,6 +199,6 @@ class Remote:
 
 if __name__ == "__main__":
     os.set_blocking(1, False)  # a full pipe stops nothing
-    limit(int(sys.argv[2]))
+    limit(int(sys.argv[1]))
     sys.path.insert(0, os.getcwd())
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[2])))
