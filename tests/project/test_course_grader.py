@@ -327,7 +327,7 @@ class TestGrader(InFolder):
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
 student 2,0,"nothing is printed (-all): printed: one, two",,0,0
-student 3.zip,0,,the submission cannot be read: more than one folder has a utils.py: ?[2J/ and a/,0,0
+student 3.zip,0,,the submission cannot be read: found utils.py in ?[2J/ and a/,0,0
 student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
         self.assertEqual(whole, expected)
@@ -362,20 +362,18 @@ class TestReading(InFolder):
         Path("submission/models.py").touch()  # beside models/, it changes nothing
         files = read_submission(Path("submission"))
         self.assertTrue({"models.py", "models/two_layer_nn.py"} <= files.keys())
-        top, link = "./a b/c/", zipfile.ZipInfo("./a b/c/link.py")
-        link.external_attr = 0o120777 << 16
+        top = "./a b/c/"
         ignored = ["tests/utils.py", "tests.py", "report/b.py", "a/b/c/d.py", 300 * "a" + ".py"]
         ignored += ["../b.py", "utils/__init__.py", "models/two_layer_nn/__init__.py"]
         ignored = [top + name for name in ignored]
-        ignored += [link, "d.py", "__MACOSX/b/utils.py", ".b/b/utils.py"]
+        ignored += ["d.py", "__MACOSX/b/utils.py", ".b/b/utils.py"]
         few = {top + name: files[name] for name in files if name != "main.py"}  # in GIVEN
         self.assertEqual(read(few | dict.fromkeys(ignored, "")), files)
         windows = {f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}
         self.assertEqual(read(windows, zipfile.ZIP_DEFLATED), files)
         for content, compression, message in (
-            (dict.fromkeys(map(str, range(20_001)), ""), 0, "more than 20,000 files"),
-            ({"a/utils.py": "", "b/utils.py": ""}, 0, "more than one folder has a utils.py: a/"),
-            ({"util.py": ""}, 0, "there is no utils.py"),
+            ({"a/utils.py": "", "b/utils.py": ""}, 0, "found utils.py in a/ and b/"),
+            ({"util.py": ""}, 0, "found utils.py in no folder"),
             ({"utils.py": "a" * 2**21}, zipfile.ZIP_DEFLATED, "utils.py is larger than 1 MB"),
             ({"utils.py": "a"}, zipfile.ZIP_LZMA, "in an unusual way"),
             (files | {f"a{n}.py": "" for n in range(101)}, 0, "more than 100 Python files"),
