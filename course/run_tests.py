@@ -59,10 +59,8 @@ def run(tests: list[str], seed: str, seconds: float) -> list[str]:
     try:
         Remote("__main__:allow")(seconds)
         suite = loader.loadTestsFromNames(tests)
-        missing = [name for name, part in zip(tests, suite) if not part.countTestCases()]
-        missing += loader.errors
-        if missing:
-            return [f"there is no such test: {missing[0].strip().splitlines()[-1]}"]
+        if loader.errors:
+            return [f"there is no such test: {loader.errors[0].strip().splitlines()[-1]}"]
         if seconds:
             suite.run(result)
     except RuntimeError as error:  # the submission cannot be imported, or has ended
@@ -133,10 +131,9 @@ class TestDefaultConfigs(unittest.TestCase):
     All labels are shifted by a random number, so that weights trained elsewhere fail. The output
     columns of the initial weights shift with them, which changes nothing for a network that learns.
 
-    SoftmaxRegression gets 0.90 of the test images right after an epoch, TwoLayerNet 0.74, and a net
-    that learns nothing 0.10. With other orders of the images, SoftmaxRegression can lose classes,
-    whose ReLU stays at 0, and fall below 0.5; of the seeds 0 to 15, only 10 keeps them all. So 0.5
-    fails no right solution; exact values are the other tests' concern.
+    After an epoch, SoftmaxRegression gets 0.90 of the test images, TwoLayerNet 0.74, and a net that
+    learns nothing 0.10. Other orders of the images than that of seed 10 can cost SoftmaxRegression
+    classes, whose ReLU stays at 0. So 0.5 fails no right solution; other tests check exact values.
     """
 
     longMessage = False
@@ -150,14 +147,12 @@ class TestDefaultConfigs(unittest.TestCase):
         Remote("tests.inside:isolate")(model, oracle.CODE)
         optimizer = Remote("optimizer:SGD")(settings["learning_rate"], settings["reg"])
         Remote("tests.inside:replace")(optimizer, getsource(oracle.apply_regularization))
-        with open(ROOT / "data/mnist_train.csv") as file:
-            labels = [(int(line[0]) + shift) % 10 for line in file]
-        Remote("__main__:train_epoch")(model, optimizer, labels, settings["batch_size"])
+        Remote("__main__:train_epoch")(model, optimizer, shift, settings["batch_size"])
         test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward({name: model.weights[name] for name in names}, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == (test[:, 0] + shift) % 10)
-        text = f"test accuracy {accuracy:.4f} after one epoch; expected 0.5 or more"
-        self.assertGreaterEqual(accuracy, 0.5, f"{text} (first fix what fails above)")
+        text = f"test accuracy {accuracy:.4f} after an epoch, expected 0.5; first fix what fails above"
+        self.assertGreaterEqual(accuracy, 0.5, text)
 
     def test_softmax(self):
         self.check_accuracy("config_softmax.yaml", "SoftmaxRegression", "W1")
