@@ -40,13 +40,11 @@ def main() -> int:
         else:
             from course.grader import check_points, write_autograder
 
-            arguments.path.parent.stat()  # or a FileNotFoundError
             check_points(HERE / "rubric.yaml", ROOT / "data")
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except (OSError, ValueError) as error:
-        is_file = isinstance(error, OSError)
-        log(f"{error.filename or ''}: {error.strerror}" if is_file else str(error))
+        log(str(error))
         return 2
     except KeyboardInterrupt:
         return 130

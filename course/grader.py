@@ -4,9 +4,8 @@ The submission runs in one process and the tests in another, which never imports
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
 submission does to its own process can lose a check, not win one, except for what only that process
 can tell: what `plot_curves` draws, and whether a function changes its arguments. Checks share two
-processes until a check fails; unless it took too long, it counts as failed only if it fails in new
-processes, too. The submission's process is limited in CPU time, memory, and the size and number of
-its files; it can start no other, and has no network.
+processes until a check fails. The submission's process is limited in CPU time, memory, and the size
+and number of its files; it can start no other, and has no network.
 
 Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -18,8 +17,7 @@ NOT prevented:
 - Right values from copied code, or learned in another way than asked for. Choose a `private_seed`,
   keep solutions out of reach, read the code.
 - Imports by `exec` or `__import__`, through another module, or behind a file of the same name.
-- Messages from visible checks to private ones, in other folders where everybody can write, or by
-  the times at which files were read. Visible checks come first, so nothing private is shown.
+- Messages from visible checks to private ones. Visible checks come first, so nothing private shows.
 - Space of deleted but open files, 2 GB until the run ends. On macOS, or without libseccomp:
   any amount of memory, the network, and messages to other runs.
 """
@@ -67,8 +65,6 @@ class Grader(NamedTuple):
                 private = waiting[0].private  # private and visible checks share no process
                 group = [item for item in waiting if item.private == private]
                 found, printed = processes.run(group, files, self.place, users, deadline)
-                if len(found) > 1 and found[-1] and "TimeoutError" not in str(found[-1]):
-                    found.pop()  # for a second try, first in new processes
                 for line in map(str.strip, printed.splitlines()):
                     if not self.rubric.allowed.fullmatch(line):
                         for item in prints:
@@ -84,8 +80,7 @@ class Grader(NamedTuple):
     def try_out(self, *paths: Path) -> str:
         """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
 
-        Return a line that says how safe it is to grade here, and whether submissions can read
-        `paths`, or raise a ValueError.
+        Return a line that says what submissions can reach, `paths` perhaps, or raise a ValueError.
         """
         names = sorted({test for item in self.rubric.items for test in item.tests})
         item = SimpleNamespace(tests=names, seed="", seconds=0)
@@ -108,9 +103,7 @@ class Grader(NamedTuple):
             return "submissions run with your rights: see the top of course/grader.py"
         for path in (HERE / "rubric.yaml", *map(Path.resolve, paths)):
             if processes.quietly("test", "-r", path, user=users[1])[0] == 0:
-                return (
-                    f"submissions can read {path} and what is beside it: chmod 700 a folder above"
-                )
+                return f"submissions can read {path} and more beside it: chmod 700 a folder above"
         return "submissions run as other users, who can read neither this project nor each other"
 
 
@@ -165,12 +158,11 @@ def table(results: dict, hide: str = "") -> str:
 def check_points(rubric: Path, data: Path) -> None:
     """Raise a ValueError unless the skeleton's solution gets all points by a rubric."""
     with tempfile.TemporaryDirectory() as folder, processes.workplace(data) as place:
-        grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
         write_solution(Path(folder, "solution"))
+        grader = Grader(read_rubric(rubric), place, isolate=False)  # it is our own code
         for test in grader.grade(Path(folder, "solution"))["tests"]:
             if test["status"] == "failed":
-                text = f"the solution fails {test['name']}: {test['output'][:300]}"
-                raise ValueError(f"{rubric}: {text}")
+                raise ValueError(f"the solution fails {test['name']}: {test['output'][:300]}")
 
 
 def write_autograder(file: Path) -> None:

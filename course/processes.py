@@ -26,13 +26,12 @@ NUMBERS = range(58000, 60000, 2)  # user IDs, of which each grade reserves two
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")
 MOST_FILES, MOST_KILOBYTES = 200, 200_000  # of a running submission, folders included
 
-Users = tuple[int, int] | tuple[None, None]  # for the tests, and for the submission
 stopping = threading.Event()  # set it to end all runs
 
 
 @contextmanager
-def two_users(isolate: bool) -> Iterator[Users]:
-    """Reserve two user IDs; without root or `isolate` both are None."""
+def two_users(isolate: bool) -> Iterator[tuple]:
+    """Reserve user IDs for tests and submission; without root or `isolate` both are None."""
     if os.geteuid() or not isolate:
         yield None, None
         return
@@ -96,7 +95,7 @@ def workplace(data: Path) -> Iterator[Path]:
 
 
 def run(
-    items: list, files: dict[str, bytes], place: Path, users: Users, deadline: float
+    items: list, files: dict[str, bytes], place: Path, users: tuple, deadline: float
 ) -> tuple[list[list[str]], str]:
     """Run items one after the other in two new processes, until an item fails or time is up.
 

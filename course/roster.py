@@ -23,9 +23,8 @@ def grade_all(arguments: Namespace, data: Path) -> None:
         raise ValueError("for feedback, or several submissions, name a file for the grades: --csv")
     for path in arguments.paths:
         path.stat()  # or a FileNotFoundError
-    rubric = read_rubric(HERE / "rubric.yaml")
     with processes.workplace(data) as place:
-        grader = Grader(rubric, place)
+        grader = Grader(read_rubric(HERE / "rubric.yaml"), place)
         log(grader.try_out(*arguments.paths if arguments.csv else ()))
         if arguments.csv:
             grade_class(grader, arguments)
@@ -53,8 +52,6 @@ def grade_class(grader: Grader, arguments: Namespace) -> None:
         rows = {name: [name, *cells] for name, *cells in lines[1:]}
     waiting = [name for name in submissions if name not in rows]
     log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {arguments.csv}")
-    if arguments.feedback:
-        arguments.feedback.mkdir(parents=True, exist_ok=True)
     started, part = time.monotonic(), arguments.csv.with_suffix(".part")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = {pool.submit(grader.grade, submissions[name]): name for name in waiting}
@@ -62,6 +59,7 @@ def grade_class(grader: Grader, arguments: Namespace) -> None:
             for done, future in enumerate(as_completed(futures), 1):
                 name, results = futures[future], future.result()
                 if arguments.feedback:
+                    arguments.feedback.mkdir(parents=True, exist_ok=True)
                     text = table(results, "messages" if grader.rubric.show_private else "checks")
                     file = arguments.feedback / f"{name.replace(os.sep, '_')}.txt"
                     file.write_text(f"{name}\n\n{text}\n", encoding="utf-8")
@@ -95,7 +93,5 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
             found += [each for each in inside if not NOT_SUBMISSIONS.match(each.name)]
         else:
             found.append(path)
-    names = [path.name for path in found]
-    return {
-        printable(path.name if names.count(path.name) == 1 else str(path)): path for path in found
-    }
+    names = [printable(path.name) for path in found]
+    return {name if names.count(name) == 1 else str(path): path for name, path in zip(names, found)}

@@ -18,9 +18,8 @@ class Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(None, None, f"{key.value} appears twice", key.start_mark)
+        if len(keys) > len({*keys}):
+            raise yaml.MarkedYAMLError(None, None, f"a key twice: {keys}", node.start_mark)
         return super().construct_mapping(node, deep)
 
 

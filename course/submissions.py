@@ -34,19 +34,19 @@ def read_submission(path: Path) -> dict[str, bytes]:
         for name, open_file in choose(in_folder(path) if path.is_dir() else in_zip(path)).items():
             with open_file() as file:
                 contents[name] = file.read(MOST_BYTES + 1)
-            if len(contents[name]) > MOST_BYTES:
-                raise ValueError(f"{name} is larger than 1 MB")
+            if len(contents[name]) > MOST_BYTES or len(contents) > MOST_CODE:
+                raise ValueError(f"{name} is larger than 1 MB, or one of more than 100 files")
     except Exception as error:  # noqa: BLE001 (a zip can be damaged in many ways)
         raise ValueError(f"the submission cannot be read: {error}") from None
     return contents
 
 
 def in_zip(path: Path) -> Files:
-    if path.stat().st_size > MOST_ZIPPED:
-        raise ValueError("the zip is larger than 50 MB")
-    content = path.read_bytes()
-    if content.count(b"PK\1\2") > MOST_NAMES:  # ZipFile would take a kilobyte for each entry
-        raise ValueError(f"it holds more than {MOST_NAMES:,} files")
+    with path.open("rb") as file:
+        content = file.read(MOST_ZIPPED + 1)
+    # ZipFile would take a kilobyte for each entry.
+    if len(content) > MOST_ZIPPED or content.count(b"PK\1\2") > MOST_NAMES:
+        raise ValueError("the zip is larger than 50 MB, or holds more than 100,000 files")
     archive, files = zipfile.ZipFile(io.BytesIO(content)), {}
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -77,6 +77,4 @@ def choose(files: Files) -> Files:
         # Python would prefer a package utils/ to utils.py.
         if is_code and not (SKELETON / f"{os.path.dirname(short)}.py").exists():
             code[short] = files[name]
-    if len(code) > MOST_CODE:
-        raise ValueError(f"it holds more than {MOST_CODE} Python files")
     return code

@@ -261,16 +261,6 @@ class TestGrader(InFolder):
         self.assertEqual(score, 2 + 2 + 3 + 1)
         self.assertIn("(axis 0)", outputs["softmax"])
 
-    def test_an_item_is_run_again_by_itself_before_it_fails(self):
-        # ReLU fails only where another function has been called before.
-        self.change(
-            "models/_base_network.py",
-            "called, sigmoid = [], _baseNetwork.sigmoid\n"
-            "_baseNetwork.sigmoid = lambda self, X: called.append(1) or sigmoid(self, X)\n"
-            "_baseNetwork.ReLU = lambda self, X: np.maximum(X, 0) + len(called)\n",
-        )
-        self.assertEqual(self.grade("2.1 a sigmoid", "2.1 a ReLU")[0], 6)
-
     def test_what_private_checks_see_is_not_shown(self):
         groups = []
 
@@ -374,18 +364,15 @@ class TestReading(InFolder):
         for content, compression, message in (
             ({"a/utils.py": "", "b/utils.py": ""}, 0, "found utils.py in a/ and b/"),
             ({"util.py": ""}, 0, "found utils.py in no folder"),
-            ({"utils.py": "a" * 2**21}, zipfile.ZIP_DEFLATED, "utils.py is larger than 1 MB"),
+            ({"utils.py": "a" * 2**21}, zipfile.ZIP_DEFLATED, "utils.py is larger than 1 MB, or"),
             ({"utils.py": "a"}, zipfile.ZIP_LZMA, "in an unusual way"),
-            (files | {f"a{n}.py": "" for n in range(101)}, 0, "more than 100 Python files"),
+            (files | {f"a{n}.py": "" for n in range(101)}, 0, "more than 100 files"),
         ):
             with self.subTest(message), self.assertRaisesRegex(ValueError, message):
                 read(content, compression)
-        for content, message in (
-            (bytes(50 * 2**20 + 1), "larger than 50 MB"),
-            (100_001 * b"PK\1\2", "more than 100,000 files"),
-        ):
+        for content in (bytes(50 * 2**20 + 1), 100_001 * b"PK\1\2"):
             Path("submission.zip").write_bytes(content)
-            with self.assertRaisesRegex(ValueError, message):
+            with self.assertRaisesRegex(ValueError, "larger than 50 MB, or"):
                 read_submission(Path("submission.zip"))
 
     def test_links(self):
@@ -407,7 +394,7 @@ class TestReading(InFolder):
             ("7643", "", "private_seed is missing"),
             ("public: 3", "public: three", "load_mnist_trainval, split: public: .* 'three'"),
             ("public: 3", "publik: 3", "trainval, split: publik: unknown key"),
-            ("printing: true", "cost: 1", "cost appears twice"),
+            ("printing: true", "cost: 1", "a key twice: .'name', 'cost', 'cost"),
             ("printing: true", "tests: []", "nothing is printed: expected either"),
             ("public: 3", "public: -3", "split: public: .* -3"),
             ("public: 3", "public: .inf", "split: public: .* inf"),
@@ -426,12 +413,6 @@ class TestReading(InFolder):
         Path("rubric.yaml").write_text(text.replace("7643", "fall2026"))
         seeds = {item.seed for item in read_rubric(Path("rubric.yaml")).items}
         self.assertEqual(seeds, {"0", "fall2026"})
-
-    def test_a_submission_that_hangs(self):
-        stream = mock.Mock(**{"readline.side_effect": TimeoutError})
-        with mock.patch.object(remote.Remote, "stream", stream, create=True):
-            # The grader looks for this name, and does not try again.
-            self.assertRaisesRegex(RuntimeError, "TimeoutError", remote.Remote("builtins:len"))
 
     def test_what_crosses_the_wire(self):
         Pair = collections.namedtuple("Pair", "loss accuracy")
@@ -484,7 +465,8 @@ class TestAutograder(InFolder):
         self.assertNotIn("SOLUTION", code)
         done = run_program("-m", "course", "grade", "nowhere", cwd=self.source)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
-        self.assertEqual(done.stderr, "course: nowhere: No such file or directory\n")
+        message = "course: [Errno 2] No such file or directory: 'nowhere'\n"
+        self.assertEqual(done.stderr, message)
 
     def test_a_rubric_that_asks_too_much(self):
         write_rubric(Path("rubric.yaml"), ["2.1 c"])
