@@ -22,6 +22,7 @@ NOT prevented:
   any amount of memory, the network, and messages to other runs.
 """
 
+import copy
 import sys
 import tempfile
 import time
@@ -48,15 +49,11 @@ class Grader(NamedTuple):
     def grade(self, submission: Path) -> dict:
         """Grade a submission; return the results in Gradescope's form."""
         deadline = time.monotonic() + self.rubric.seconds
-        # The message of an item that has passed is empty; of one that was not run, None.
-        items = [SimpleNamespace(**vars(item), message=None) for item in self.rubric.items]
+        items, allowed = copy.deepcopy(self.rubric.items), self.rubric.allowed
         try:
             files = read_submission(submission)
         except ValueError as error:
             return results(items, str(error))
-        prints = [item for item in items if item.printing]
-        for item in prints:
-            item.message = ""  # until something is printed
         # Private items are last, so that no message can show what they have seen.
         waiting = [item for item in items if item.tests]
         waiting.sort(key=lambda item: (item.private, item.seconds))
@@ -65,11 +62,13 @@ class Grader(NamedTuple):
                 private = waiting[0].private  # private and visible checks share no process
                 group = [item for item in waiting if item.private == private]
                 found, printed = processes.run(group, files, self.place, users, deadline)
-                for line in map(str.strip, printed.splitlines()):
-                    if not self.rubric.allowed.fullmatch(line):
-                        for item in prints:
-                            shown = "in a private check" if private else line[:200]
-                            item.message = item.message or f"printed: {shown}"
+                lines = [
+                    line for line in printed.split("\n") if not allowed.fullmatch(line.strip())
+                ]
+                for item in items:
+                    if lines and item.printing and not item.message:
+                        shown = "in a private check" if private else lines[0][:200]
+                        item.message = f"printed: {shown}"
                 for item, messages in zip(group, found):
                     item.message = "\n".join(messages)
                     if messages and item.cost == "all":
@@ -111,24 +110,22 @@ def results(items: list[SimpleNamespace], note: str) -> dict:
     """Return results in Gradescope's form."""
     costs = [item.cost for item in items if item.message != ""]
     points = sum(item.points for item in items if item.message == "")
-    tests = [
-        {
-            "number": item.part,
-            "name": f"{item.name} (-{item.cost})" if item.cost else item.name,
-            "score": item.points if item.message == "" else 0,
-            "max_score": item.points,
-            "status": "passed" if item.message == "" else "failed",
-            "output": printable(item.message or ""),
-            "visibility": "hidden" if item.private else "visible",
-        }
-        for item in items
-    ]
     return {
         "score": 0 if "all" in costs else max(0, points - sum(costs)),
         "output": printable(note),
-        "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": tests,
+        "tests": [
+            {
+                "number": item.part,
+                "name": f"{item.name} (-{item.cost})" if item.cost else item.name,
+                "score": item.points if item.message == "" else 0,
+                "max_score": item.points,
+                "status": "passed" if item.message == "" else "failed",
+                "output": printable(item.message or ""),
+                "visibility": "hidden" if item.private else "visible",
+            }
+            for item in items
+        ],
     }
 
 
@@ -146,8 +143,7 @@ def table(results: dict, hide: str = "") -> str:
         if not test["max_score"]:
             points = test["status"] if test["output"] or test["status"] == "passed" else "not run"
         if not hidden or hide != "checks":
-            who = "private" if hidden else ""
-            lines.append(f"{test['number']:8}{test['name']:62}{who:8}{points:>6}")
+            lines.append(f"{test['number']:8}{test['name']:62}{'private' * hidden:8}{points:>6}")
         if not hidden or not hide:
             lines += [f"{'':8}{line[:300]}" for line in test["output"].splitlines()[:4]]
     total = sum(test["max_score"] for test in results["tests"])

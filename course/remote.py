@@ -55,8 +55,8 @@ def decode(line: bytes, resolve: Callable):
         if kind == "tuple":
             return tuple(content)
         dtype, shape, text = content
-        array = np.frombuffer(bytes.fromhex(text), dtype).reshape(shape)
-        return array.copy()[()]  # a NumPy scalar if the shape is ()
+        array = np.frombuffer(bytearray.fromhex(text), dtype)
+        return array.reshape(shape)[()]  # a NumPy scalar if the shape is ()
 
     return json.loads(line, object_hook=decode_object)
 

@@ -42,7 +42,7 @@ def read_rubric(path: Path) -> SimpleNamespace:
     """Read a rubric, or raise a ValueError that says what is wrong with it.
 
     Its items are the rules that cost something, and each check once for its public and once for its
-    private points.
+    private points. The message of an item that passes will be "", that of one that is not run None.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader)
@@ -54,6 +54,7 @@ def read_rubric(path: Path) -> SimpleNamespace:
             item = fill(entry, ITEM)
             if bool(item["tests"]) == item["printing"]:
                 raise ValueError(f"{item['name']}: expected either tests or printing")
+            item["message"] = "" if item["printing"] else None
             for kind, seed in seeds.items():
                 own = {"points": item[kind], "private": kind == "private", "seed": str(seed)}
                 if own["points"] or (item["cost"] and not own["private"]):

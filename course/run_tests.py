@@ -154,9 +154,7 @@ class TestDefaultConfigs(unittest.TestCase):
         test = np.loadtxt(ROOT / "data/mnist_test.csv", delimiter=",", dtype="u1")
         p = oracle.forward({name: model.weights[name] for name in names}, test[:, 1:] / 255)[2]
         accuracy = np.mean(p.argmax(axis=1) == (test[:, 0] + shift) % 10)
-        text = (
-            f"test accuracy {accuracy:.4f} after an epoch, expected 0.5; first fix what fails above"
-        )
+        text = f"test accuracy {accuracy:.4f}, expected 0.5 or more; first fix what fails above"
         self.assertGreaterEqual(accuracy, 0.5, text)
 
     def test_softmax(self):

@@ -15,11 +15,13 @@ MOST_ZIPPED = 50 * 2**20  # bytes of a zip, which may hold MNIST
 MOST_NAMES, MOST_CODE = 100_000, 100  # of a zip's files, and of Python files
 GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students need not change them
 # Python files, also in packages of the student's own, but no tests and no report. A tests.py, which
-# tests/ hides from the student's Python, would hide our tests/inside.py.
-CODE = re.compile(r"(?!tests[./]|report/)([A-Za-z_]\w{0,60}/){0,2}[A-Za-z_]\w{0,60}\.py", re.ASCII)
+# tests/ hides from the student's Python, would hide our tests/inside.py. Python would prefer a
+# package utils/ to utils.py.
+OURS = "|".join(file.stem for file in SKELETON.rglob("*.py"))
+CODE = (
+    rf"(?!tests[./]|report/|(\w+/)?({OURS})/)([A-Za-z_]\w{{0,60}}/){{0,2}}[A-Za-z_]\w{{0,60}}\.py"
+)
 NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden files and folders, caches
-
-Files = dict[str, partial]  # functions that open files, by name
 
 
 def read_submission(path: Path) -> dict[str, bytes]:
@@ -41,7 +43,8 @@ def read_submission(path: Path) -> dict[str, bytes]:
     return contents
 
 
-def in_zip(path: Path) -> Files:
+def in_zip(path: Path) -> dict[str, partial]:
+    """Return functions that open files, by name; so does the next function."""
     with path.open("rb") as file:
         content = file.read(MOST_ZIPPED + 1)
     # ZipFile would take a kilobyte for each entry.
@@ -56,13 +59,13 @@ def in_zip(path: Path) -> Files:
     return files
 
 
-def in_folder(folder: Path) -> Files:
+def in_folder(folder: Path) -> dict[str, partial]:
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     files = (path for path in paths if path.is_file() and not path.is_symlink())
     return {file.relative_to(folder).as_posix(): partial(file.open, "rb") for file in files}
 
 
-def choose(files: Files) -> Files:
+def choose(files: dict[str, partial]) -> dict[str, partial]:
     """Find the shallowest folder with a utils.py; return its Python files by their names in it."""
     names = [name for name in files if not NOT_CODE.search(name)]
     found = sorted((name.count("/"), name) for name in names if f"/{name}".endswith("/utils.py"))
@@ -70,11 +73,5 @@ def choose(files: Files) -> Files:
     if len(tops) != 1:
         which = " and ".join(tops[:3])[:200] or "no folder"
         raise ValueError(f"found utils.py in {which}")
-    code = {}
-    for name in names:
-        short = name.removeprefix(tops[0])
-        is_code = name.startswith(tops[0]) and CODE.fullmatch(short)
-        # Python would prefer a package utils/ to utils.py.
-        if is_code and not (SKELETON / f"{os.path.dirname(short)}.py").exists():
-            code[short] = files[name]
-    return code
+    code = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
+    return {short: files[code[short]] for short in code if re.fullmatch(CODE, short, re.ASCII)}
