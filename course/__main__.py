@@ -16,11 +16,10 @@ def main() -> int:
     skeleton = commands.add_parser("skeleton", help="write the students' skeleton")
     skeleton.add_argument("path", metavar="DIR", type=Path, help="a folder that does not exist")
     grade = commands.add_parser("grade", help="grade by course/rubric.yaml")
-    one = "a zip or a folder; with --csv also a folder of them"
-    grade.add_argument("paths", metavar="SUBMISSION", type=Path, nargs="+", help=one)
+    grade.add_argument("paths", metavar="SUBMISSION", type=Path, nargs="+", help="zips or folders")
     kinds = grade.add_mutually_exclusive_group()
     kinds.add_argument("--json", metavar="FILE", type=Path, help="write Gradescope's results here")
-    kinds.add_argument("--csv", metavar="FILE", type=Path, help="grade a class: a row for each")
+    kinds.add_argument("--csv", metavar="FILE", type=Path, help="grade all, or a folder of them")
     grade.add_argument("--feedback", metavar="DIR", type=Path, help="a text for each, with --csv")
     grade.add_argument("--jobs", metavar="N", type=int, default=1, help="grade N at a time")
     autograder = commands.add_parser("autograder", help="make the archive for Gradescope")

@@ -94,9 +94,7 @@ def workplace(data: Path) -> Iterator[Path]:
         yield place
 
 
-def run(
-    items: list, files: dict[str, bytes], place: Path, users: tuple, deadline: float
-) -> tuple[list[list[str]], str]:
+def run(items: list, files: dict, place: Path, users: tuple, deadline: float) -> tuple[list, str]:
     """Run items one after the other in two new processes, until an item fails or time is up.
 
     Return a list of failed tests' messages for each item run, and all that was printed.

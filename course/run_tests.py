@@ -1,10 +1,8 @@
-"""Run tests against a submission over a socket; the grader starts this.
+"""Run tests against a submission over a socket, those of the rules and default configs among them.
 
 Each entry of requests.json is [tests, seed, seconds]; with 0 seconds the tests are only loaded. The
 messages of an entry's failed tests are printed as a line of JSON; the first entry that fails is the
 last. submission/ is a copy of the submission.
-
-The handout's rules and the default configs are tested here, too.
 """
 
 import ast
@@ -23,11 +21,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from course import HERE
 from course.remote import MODULES, Remote
+from course.submissions import SKELETON
 from tests import ROOT, oracle
 
-SKELETON = HERE / "skeleton"
 FILES = [file.relative_to(SKELETON) for file in sorted(SKELETON.rglob("*.py"))]
 
 
@@ -69,9 +66,6 @@ def run(tests: list[str], seed: str, seconds: float) -> list[str]:
     except RuntimeError as error:  # the submission cannot be imported, or has ended
         return [str(error)[:1000]]
     return [message for _, message in result.failures + result.errors][:10]
-
-
-# The handout's rules
 
 
 class TestRules(unittest.TestCase):
@@ -123,9 +117,6 @@ def outside_imports(folder: Path) -> dict[str, list[str]]:
             finder.import_hook(".".join(name.with_suffix("").parts).removesuffix(".__init__"))
     outside = {name.partition(".")[0]: found for name, found in finder.badmodules.items()}
     return {name: sorted(outside[name]) for name in outside.keys() - finder.modules.keys()}
-
-
-# The default configs
 
 
 class TestDefaultConfigs(unittest.TestCase):
