@@ -49,7 +49,7 @@ def grade_class(grader: Grader, arguments: Namespace) -> None:
         lines = [*csv.reader(io.StringIO(arguments.csv.read_text(encoding="utf-8")))]
         if lines[:1] != [header]:
             raise ValueError(f"{arguments.csv}: not the columns of this rubric; move it away")
-        rows = {name: [name, *cells] for name, *cells in lines[1:]}
+        rows = {line[0]: line for line in lines[1:] if line}
     waiting = [name for name in submissions if name not in rows]
     log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {arguments.csv}")
     started, part = time.monotonic(), arguments.csv.with_suffix(".part")

@@ -17,10 +17,8 @@ GIVEN = ("main.py", "models/__init__.py", "optimizer/__init__.py")  # students n
 # Python files, also in packages of the student's own, but no tests and no report. A tests.py, which
 # tests/ hides from the student's Python, would hide our tests/inside.py. Python would prefer a
 # package utils/ to utils.py.
-OURS = "|".join(file.stem for file in SKELETON.rglob("*.py"))
-CODE = (
-    rf"(?!tests[./]|report/|(\w+/)?({OURS})/)([A-Za-z_]\w{{0,60}}/){{0,2}}[A-Za-z_]\w{{0,60}}\.py"
-)
+OURS = "|".join(str(file.relative_to(SKELETON))[:-3] for file in SKELETON.rglob("*.py"))
+CODE = rf"(?!tests[./]|report/|({OURS})/)([A-Za-z_]\w{{0,60}}/){{0,2}}[A-Za-z_]\w{{0,60}}\.py"
 NOT_CODE = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")  # hidden files and folders, caches
 
 

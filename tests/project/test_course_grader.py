@@ -350,8 +350,11 @@ class TestReading(InFolder):
 
         write_solution(Path("submission"))
         Path("submission/models.py").touch()  # beside models/, it changes nothing
+        Path("submission/layers/utils").mkdir(parents=True)
+        Path("submission/layers/utils/dense.py").touch()
         files = read_submission(Path("submission"))
-        self.assertTrue({"models.py", "models/two_layer_nn.py"} <= files.keys())
+        own = {"models.py", "models/two_layer_nn.py", "layers/utils/dense.py"}
+        self.assertTrue(own <= files.keys())
         top = "./a b/c/"
         ignored = ["tests/utils.py", "tests.py", "report/b.py", "a/b/c/d.py", 300 * "a" + ".py"]
         ignored += ["../b.py", "utils/__init__.py", "models/two_layer_nn/__init__.py"]
