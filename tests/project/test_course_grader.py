@@ -23,7 +23,7 @@ if os.name == "nt":
 
 from course import HERE, processes, remote, roster, write_solution
 from course.__main__ import main
-from course.grader import Grader, check_points, table, write_autograder
+from course.grader import PRIVATE_COUNT, Grader, check_points, table, write_autograder
 from course.mistakes import MISTAKES
 from course.rubric import read_rubric
 from course.submissions import read_submission
@@ -322,7 +322,7 @@ student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
         self.assertEqual(whole, expected)
         feedback = Path("feedback/student 1.txt").read_text()
-        self.assertIn("Score: 4 of 4", feedback)
+        self.assertIn(f"Score: 4 of 4\n{PRIVATE_COUNT}", feedback)
         self.assertNotIn("private ", feedback.replace("private checks", ""))
         results = grader.grade(Path("class/student 2"))
         _, public, private = (test["output"] for test in results["tests"])
@@ -457,7 +457,7 @@ class TestAutograder(InFolder):
             return
         results = json.loads(Path("autograder/results/results.json").read_text())
         self.assertEqual({test["output"] for test in results["tests"]}, {""})
-        self.assertEqual(results["score"], 6)
+        self.assertEqual((results["score"], results["output"]), (6, PRIVATE_COUNT))
         self.assertIn("Score: 6 of 6", done.stdout)
 
     def test_archive(self):
