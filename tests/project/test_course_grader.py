@@ -68,8 +68,8 @@ def compute_accuracy(self, x_pred, y):
     got += [system.socketpair(1, 1, 0, bytes(8))]
     names = ("NPROC", "FSIZE", "NOFILE", "MSGQUEUE")
     limits = [resource.getrlimit(getattr(resource, "RLIMIT_" + name))[1] for name in names]
-    known = "HOME TMPDIR MPLCONFIGDIR OMP_NUM_THREADS MPLBACKEND LC_CTYPE PYTHONUSERBASE"
-    done = [*{*os.environ} - {*known.split()}]
+    known = "HOME TMPDIR MPLCONFIGDIR OMP_NUM_THREADS MPLBACKEND PYTHONUSERBASE"
+    done = [*{*os.environ} - {"LC_CTYPE"} ^ {*known.split()}]
     writable = ["..", "../..", "../tests", "../../run", "../../data", "data/mnist_train.csv"]
     done += [place for place in writable if os.access(place, os.W_OK)]
     numbers = {*filter(str.isdigit, os.listdir("/proc"))} - {str(os.getpid())}
