@@ -148,6 +148,8 @@ def follow(tests, submission, count: int, folder: Path, user: int | None, deadli
     submission.kill()
     os.set_blocking(submission.stdout.fileno(), False)
     printed = submission.stdout.read() or b""
+    if len(printed) > 30_000:  # what does not fit into the pipe, 64 kB on Linux, is lost
+        printed += b"\nmore than 30,000 bytes"
     return found, printed.decode(errors="replace")
 
 

@@ -80,9 +80,9 @@ def compute_accuracy(self, x_pred, y):
 
 _baseNetwork.compute_accuracy = compute_accuracy
 """
-# It prints; its error shows the data that it was given.
+# It prints much, all blank; its error shows the data that it was given.
 TELLS = """
-print("one, two")
+print(35_000 * " ")
 _baseNetwork.compute_accuracy = lambda self, x_pred, y: float(f"about {x_pred.std()}")
 """
 # Weights that were trained elsewhere: they know all made-up images.
@@ -316,7 +316,7 @@ class TestGrader(InFolder):
         expected = """\
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
-student 2,0,"nothing is printed (-all): printed: one, two",,0,0
+student 2,0,"nothing is printed (-all): printed: more than 30,000 bytes",,0,0
 student 3.zip,0,,the submission cannot be read: found utils.py in ?[2J/ and a/,0,0
 student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
