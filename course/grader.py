@@ -62,9 +62,8 @@ class Grader(NamedTuple):
                 private = waiting[0].private  # private and visible checks share no process
                 group = [item for item in waiting if item.private == private]
                 found, printed = processes.run(group, files, self.place, users, deadline)
-                lines = [
-                    line for line in printed.split("\n") if not allowed.fullmatch(line.strip())
-                ]
+                lines = map(str.strip, printed.split("\n"))
+                lines = [line for line in lines if not allowed.fullmatch(line)]
                 for item in items:
                     if lines and item.printing and not item.message:
                         shown = "in a private check" if private else lines[0][:200]

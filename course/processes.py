@@ -116,11 +116,9 @@ def run(items: list, files: dict, place: Path, users: tuple, deadline: float) ->
         folder.chmod(0o711)
         ours, theirs = socket.socketpair()
         seconds = 10 + int(sum(item.seconds for item in items))
-        server = ["-u", "-W", "ignore", place / "data/remote.py", seconds]
+        runner, server = ["-m", "course.run_tests"], ["-u", place / "data/remote.py", seconds]
         with ours, theirs:
-            runner = start(
-                stack, ["-m", "course.run_tests"], tests, users[0], ours, subprocess.PIPE
-            )
+            runner = start(stack, runner, tests, users[0], ours, subprocess.PIPE)
             server = start(stack, server, submission, users[1], theirs, subprocess.DEVNULL)
         return follow(runner, server, len(items), submission, users[1], deadline)
 

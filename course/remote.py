@@ -122,14 +122,12 @@ def allow(seconds: int) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds, 1)
 
 
-# MNIST, loaded once for both configs.
 load_mnist = functools.cache(lambda: pkgutil.resolve_name("utils:load_mnist_trainval")())
 
 
 def train_epoch(model, optimizer, shift: int, batch_size: int) -> None:
-    """Train on MNIST with shifted labels, of the type that the submission gives them."""
-    import utils
-
+    """Train on MNIST, loaded once for both configs, with shifted labels of the loader's type."""
+    utils = pkgutil.resolve_name("utils")
     images, labels, *_ = load_mnist()
     shifted = (np.array(labels, dtype=int).ravel() + shift) % 10
     shifted = shifted.tolist() if isinstance(labels, list) else shifted
@@ -174,7 +172,7 @@ class Remote:
                 [result] = reply
                 return result
         except Exception as error:
-            text = "no reply: the submission crashed, exited, hangs, or returned too much data"
+            text = "no reply: the submission crashed, exited, hung, or returned too much data"
             raise RuntimeError(text) from error
         raise RuntimeError(reply)
 

@@ -68,10 +68,9 @@ def grade_class(grader: Grader, arguments: Namespace) -> None:
                 points = [f"{test['score']:g}" for test in results["tests"] if test["max_score"]]
                 first = [name, f"{results['score']:g}", "; ".join(broken), results["output"]]
                 rows[name] = [*first, *points]
+                lines = [header, *sorted(rows.values())]
                 with part.open("w", encoding="utf-8", newline="") as file:
-                    csv.writer(file, lineterminator="\n").writerows(
-                        [header, *sorted(rows.values())]
-                    )
+                    csv.writer(file, lineterminator="\n").writerows(lines)
                 part.replace(arguments.csv)  # in one step: a run that is stopped loses no row
                 minutes = (time.monotonic() - started) / done * (len(waiting) - done) / 60
                 log(f"{done}/{len(waiting)} {name}: {results['score']:g}; {minutes:.0f} min left")

@@ -59,8 +59,9 @@ def run(tests: list[str], seed: str, seconds: float) -> list[str]:
     try:
         Remote("__main__:allow")(seconds)
         suite = loader.loadTestsFromNames(tests)
-        if loader.errors:
-            return [f"there is no such test: {loader.errors[0].strip().splitlines()[-1]}"]
+        missing = [name for name, part in zip(tests, suite) if not part.countTestCases()]
+        if missing := loader.errors or missing:
+            return [f"there is no such test: {missing[0].strip().splitlines()[-1]}"]
         if seconds:
             suite.run(result)
     except RuntimeError as error:  # the submission cannot be imported, or has ended
@@ -72,6 +73,11 @@ class TestRules(unittest.TestCase):
     longMessage = False
 
     def test_import(self):
+        for name in FILES:
+            try:
+                definitions("submission" / name)
+            except (SyntaxError, ValueError) as error:  # e.g. UTF-16
+                self.fail(f"{name}, line {getattr(error, 'lineno', 1) or 1}: {error.args[0]}")
         for name in ("utils", "models", "optimizer", "main"):
             Remote("importlib:import_module")(name)
 
@@ -84,7 +90,7 @@ class TestRules(unittest.TestCase):
                 now = f"{function}({found[function]})" if function in found else "nothing"
                 if now != f"{function}({arguments})":
                     wrong.append(f"{name}: found {now}, expected {function}({arguments})")
-        self.assertFalse(wrong, "; ".join(wrong))
+        self.assertFalse(wrong, "\n".join(wrong))
 
     def test_imports(self):
         """The student's own files may be imported; the rule holds for them, too."""

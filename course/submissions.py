@@ -69,7 +69,7 @@ def choose(files: dict[str, partial]) -> dict[str, partial]:
     found = sorted((name.count("/"), name) for name in names if f"/{name}".endswith("/utils.py"))
     tops = [name.removesuffix("utils.py") for depth, name in found if depth == found[0][0]]
     if len(tops) != 1:
-        which = " and ".join(tops[:3])[:200] or "no folder"
-        raise ValueError(f"found utils.py in {which}")
+        found = " and ".join(tops[:3])[:200] or "none"
+        raise ValueError(f"expected one folder with a utils.py, found {found}")
     code = {name.removeprefix(tops[0]): name for name in names if name.startswith(tops[0])}
     return {short: files[code[short]] for short in code if re.fullmatch(CODE, short, re.ASCII)}

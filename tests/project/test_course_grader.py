@@ -215,7 +215,8 @@ class TestGrader(InFolder):
     def test_code_that_cannot_be_imported(self):
         for name, text, message in (
             ("main.py", b"raise SystemExit('not today')", "main.py, line 1: SystemExit: not today"),
-            ("utils.py", b"import a\n<<<<<<< HEAD\n", "invalid syntax (utils.py, line 2)"),
+            ("utils.py", b"import a\n<<<<<<< HEAD\n", "utils.py, line 2: invalid syntax"),
+            ("models/_base_network.py", "a".encode("utf-16"), "_base_network.py, line 1: "),
         ):
             with self.subTest(message):
                 (self.submission / name).write_bytes(text)
@@ -235,7 +236,7 @@ class TestGrader(InFolder):
         score, outputs = self.grade("2.1", rules=["definitions", "imports"])
         definitions, imports, *_ = outputs.values()
         self.assertEqual(score, 0)  # 13 less 20
-        found = r"sgd.py: found SGD.update\(self, model, t\), expected SGD.update\(self, model\); "
+        found = r"sgd.py: found SGD.update\(self, model, t\), expected SGD.update\(self, model\)\n"
         found += r"utils.py: found (generate.*shuffle=)True(, .*\)), expected \1False\2$"
         self.assertRegex(definitions, found)
         self.assertIn("layers.dense: import of csv; utils: import of time", imports)
@@ -317,7 +318,7 @@ class TestGrader(InFolder):
 submission,score,rules broken,note,2.1 c compute_accuracy (2),2.1 c compute_accuracy (private) (2)
 student 1,4,,,2,2
 student 2,0,"nothing is printed (-all): printed: more than 30,000 bytes",,0,0
-student 3.zip,0,,the submission cannot be read: found utils.py in ?[2J/ and a/,0,0
+student 3.zip,0,,"the submission cannot be read: expected one folder with a utils.py, found ?[2J/ and a/",0,0
 student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
 """
         self.assertEqual(whole, expected)
@@ -365,8 +366,8 @@ class TestReading(InFolder):
         windows = {f"a folder\\{name}".replace("/", "\\"): files[name] for name in files}
         self.assertEqual(read(windows, zipfile.ZIP_DEFLATED), files)
         for content, compression, message in (
-            ({"a/utils.py": "", "b/utils.py": ""}, 0, "found utils.py in a/ and b/"),
-            ({"util.py": ""}, 0, "found utils.py in no folder"),
+            ({"a/utils.py": "", "b/utils.py": ""}, 0, "with a utils.py, found a/ and b/"),
+            ({"util.py": ""}, 0, "with a utils.py, found none"),
             ({"utils.py": "a" * 2**21}, zipfile.ZIP_DEFLATED, "utils.py is larger than 1 MB, or"),
             ({"utils.py": "a"}, zipfile.ZIP_LZMA, "in an unusual way"),
             (files | {f"a{n}.py": "" for n in range(101)}, 0, "more than 100 files"),
@@ -476,6 +477,7 @@ class TestAutograder(InFolder):
         text = Path("rubric.yaml").read_text()
         for test, message in (
             ("tests.test_loss.TestAccuracy.test_accurancy", "there is no such test: .*accurancy"),
+            ("tests.oracle", "there is no such test: tests.oracle"),
             ("tests.test_loading.TestMnist", "the solution fails compute_accuracy"),
         ):
             Path("rubric.yaml").write_text(text.replace("tests.test_loss.TestAccuracy", test))
