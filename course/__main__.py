@@ -43,7 +43,8 @@ def main() -> int:
             write_autograder(arguments.path)
             print(f"{arguments.path}: upload it in Gradescope under Configure Autograder")
     except (OSError, ValueError) as error:
-        log(str(error))
+        is_file = isinstance(error, OSError)
+        log(f"{error.filename or ''}: {error.strerror}" if is_file else str(error))
         return 2
     except KeyboardInterrupt:
         return 130
