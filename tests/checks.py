@@ -92,7 +92,8 @@ class ComparisonTest(unittest.TestCase):
             return
         near = min(tolerance, 1e-5)  # a named mistake must fit closely even in a tolerant test
         names = [text for text, value in mistakes.items() if same(found, value, near, scaled=True)]
-        words = ", or ".join(names) or "wrong"
+        words = [how_it_differs(found, expected, near), ", or ".join(names)]
+        words = "; ".join(filter(None, words)) or "wrong"
         self.fail(f"{what}: {words}\n{difference(found, expected, tolerance)}")
 
     def unpack(self, function: str, returned, *names: str):
@@ -127,6 +128,17 @@ def same(found, expected, tolerance: float, scaled: bool = False) -> bool:
     return np.shape(found) == np.shape(expected) and np.allclose(
         found, expected, rtol=tolerance, atol=tolerance * size, equal_nan=True
     )
+
+
+def how_it_differs(found, expected, tolerance: float) -> str:
+    """Describe a multiple of the right values, or the right values in another order."""
+    if isinstance(expected, str) or found.shape != expected.shape or found.size < 2:
+        return ""
+    factor = np.vdot(expected, found) / (np.vdot(expected, expected) or np.nan)
+    if abs(factor) > 1e-6 and same(found, factor * expected, tolerance, scaled=True):
+        return f"{factor:.4g} times the right value"
+    is_reordered = same(np.sort(found, axis=0), np.sort(expected, axis=0), tolerance)
+    return "the right values in another order" if is_reordered else ""
 
 
 def difference(found, expected, tolerance: float) -> str:
