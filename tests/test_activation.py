@@ -25,6 +25,7 @@ class TestActivation(ComparisonTest):
         mistakes = {
             "the minus sign in exp(-x) is missing": oracle.sigmoid(-self.x),
             "1 / 1 + exp(-x) lacks brackets around the sum": 1 + np.exp(-self.x),
+            "it is the derivative": oracle.sigmoid_dev(self.x),
         }
         self.compare_function("sigmoid", self.x, mistakes)
         small = 1 / (1 + math.exp(13))
@@ -36,6 +37,7 @@ class TestActivation(ComparisonTest):
         mistakes = {
             "it is x (1 - x), as if x were already sigmoid(x)": x * (1 - x),
             "it is the derivative at sigmoid(x) instead of x": oracle.sigmoid_dev(s),
+            "it is the sigmoid itself": s,
         }
         self.compare_function("sigmoid_dev", x, mistakes)
 

@@ -60,6 +60,7 @@ class TestLoading(InFolder, ComparisonTest):
             found = np.sort(np.ravel(images))
             mistakes = {
                 "they are not scaled; expected value / 255": pixels,
+                "they are divided by 256 instead of 255": pixels / 256,
                 "they are scaled twice": pixels / 255**2,
             }
             self.compare(f"the pixels of the {name} images, sorted", found, pixels / 255, mistakes)

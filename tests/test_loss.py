@@ -50,6 +50,10 @@ class TestCrossEntropy(ComparisonTest):
         right, columns = oracle.cross_entropy_loss(p, y), -np.log(p)[:, y].mean()
         twice = oracle.cross_entropy_loss(oracle.softmax(p), y)
         mistakes = mistakes_in_a_mean(right, count, classes) | {
+            "the logarithm is missing": -p[range(count), y].mean(),
+            "the logarithm has base 10": right / math.log(10),
+            "the logarithm has base 2": right / math.log(2),
+            "all classes count, not only the right one": -np.log(p).sum() / count,
             "x_pred[:, y] takes N entries of each row; use x_pred[np.arange(N), y]": columns,
             "softmax is applied to x_pred, which holds probabilities already": twice,
         }
@@ -61,10 +65,13 @@ class TestCrossEntropy(ComparisonTest):
             rows = np.full((2, 5), (1 - p) / 4)
             rows[[0, 1], [3, 1]] = p
             found, right = _baseNetwork().cross_entropy_loss(rows, np.array([3, 1])), -math.log(p)
+            limits = 10.0 ** -np.arange(1, 8)
+            mistakes = {f"it is clipped at {limit:g}": -math.log(max(p, limit)) for limit in limits}
+            mistakes |= {f"{limit:g} is added to it": -math.log(p + limit) for limit in limits}
             # To avoid log(0), a constant of up to 1e-8 may be added.
             tolerance = 1e-6 + math.log1p(1e-8 / p) / max(1, right)
-            what = f"cross_entropy_loss of a probability of {p:g} (add at most 1e-8 to it)"
-            self.compare(what, found, right, tolerance=tolerance)
+            what = f"cross_entropy_loss of a probability of {p:g}"
+            self.compare(what, found, right, mistakes, tolerance)
 
 
 class TestAccuracy(ComparisonTest):
@@ -79,6 +86,7 @@ class TestAccuracy(ComparisonTest):
             mistakes = {
                 "it is in percent; expected a fraction in [0, 1]": 100 * right,
                 "it is not divided by the number of images": count * right,
+                "it is the fraction of wrong images": 1 - right,
             }
             found = self.call(_baseNetwork(), "compute_accuracy", p, y)
             self.compare("compute_accuracy(x_pred, y)", found, right, mistakes)

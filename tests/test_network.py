@@ -80,6 +80,7 @@ class NetworkTests:
             "the one-hot labels are added to p": p + one_hot,
             "p[:, y] is whole columns of p; use p[np.arange(N), y]": p - one_hot.any(axis=0),
             "it is the derivative with respect to p; that of softmax is missing": -one_hot / p,
+            "softmax is applied twice": oracle.softmax(p) - one_hot,
         }
         mistakes |= {text: {"d_logits": value / self.N} for text, value in d_logits.items()}
         values = {text: self.gradient(name, **mistake) for text, mistake in mistakes.items()}
@@ -131,9 +132,12 @@ class NetworkTests:
     def test_initial_weights(self):
         default = [784, 10, 128][: len(self.sizes)]
         for model, sizes in ((self.Model(), default), (self.Model(*self.sizes), self.sizes)):
+            stream = np.random.RandomState(1024)
             for name, right in oracle.initial_weights(*sizes).items():
+                again = 0.001 * stream.randn(*right.shape) if name.startswith("W") else np.nan
                 found = self.entry(model.weights, "weights", name)
-                self.compare(f"the initial {name}", found, right, tolerance=1e-9)
+                mistakes = {"it continues W1's random stream; seed again with 1024": again}
+                self.compare(f"the initial {name}", found, right, mistakes, tolerance=1e-9)
                 found = self.entry(model.gradients, "gradients", name)
                 self.compare(f"the initial gradient of {name}", found, 0 * right)
 
@@ -161,8 +165,12 @@ class TestSoftmaxRegression(NetworkTests, checks.ComparisonTest):
     Model = SoftmaxRegression
 
     def test_loss_and_accuracy(self):
-        without = self.loss(oracle.softmax(self.z))
-        self.compare_loss_and_accuracy({"the ReLU before the softmax is missing": without})
+        scores = {
+            "the ReLU before the softmax is missing": self.z,
+            "the sigmoid is used instead of ReLU": oracle.sigmoid(self.z),
+        }
+        losses = {text: self.loss(oracle.softmax(z)) for text, z in scores.items()}
+        self.compare_loss_and_accuracy(losses)
 
     def test_gradient_of_W1(self):
         z, d_logits = self.z, (oracle.softmax(self.z) - self.one_hot) / self.N
@@ -207,6 +215,7 @@ class TestTwoLayerNet(NetworkTests, checks.ComparisonTest):
             "the derivative of the sigmoid is missing": 1,
             "the sigmoid is used instead of its derivative": self.hidden,
             "sigmoid_dev is given the hidden units; expected X W1 + b1": dev(self.hidden),
+            "the derivative of ReLU is used instead of that of the sigmoid": oracle.ReLU_dev(z),
             "it is z (1 - z), as if z = X W1 + b1 were the sigmoid's value": z * (1 - z),
         }
         for name in ("W1", "b1"):

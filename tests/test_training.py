@@ -49,6 +49,7 @@ class TestOptimizer(ComparisonTest):
                 f"2 * reg * W is added: {hint}": g + 2 * term,
                 f"half of reg * W is added: {hint}": g + term / 2,
                 f"reg * W^2 is added: {hint}": g + term * W,
+                "reg * W is subtracted": g - term,
                 "reg * W replaces the gradient; expected their sum": term,
             }
             right = g + term
@@ -73,6 +74,7 @@ class TestOptimizer(ComparisonTest):
                 mistakes = {
                     "nothing is updated": W,
                     "it goes uphill: the step is added instead of subtracted": W - step,
+                    "the weight is replaced by the step": step,
                     "the learning rate is missing": W + step / self.rate,
                     "the learning rate is applied twice": W + step * self.rate,
                     "the previous step still counts; expected no momentum": right + factor * last,

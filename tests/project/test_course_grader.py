@@ -208,9 +208,11 @@ class TestGrader(InFolder):
         config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
         self.assertEqual(self.grade("configs config_two")[0], 3)
-        self.change("utils.py", TRAINED)
-        _, outputs = self.grade("configs config_soft")
-        self.assertIn("test accuracy 0.0000", *outputs.values())
+        nothing = TRAINED.replace("np.repeat", "0 * np.repeat")  # one label in ten is right
+        for attack, accuracy in ((nothing, "0.[01].*"), (TRAINED, "0.0000")):
+            self.change("utils.py", attack)
+            _, outputs = self.grade("configs config_soft")
+            self.assertRegex(*outputs.values(), f"test accuracy {accuracy}, expected 0.5 or more")
 
     def test_code_that_cannot_be_imported(self):
         for name, text, message in (
