@@ -59,17 +59,17 @@ class Grader(NamedTuple):
         waiting.sort(key=lambda item: (item.private, item.seconds))
         with processes.two_users(self.isolate) as users:
             while waiting and time.monotonic() < deadline:
-                private = waiting[0].private  # private and visible checks share no process
-                group = [item for item in waiting if item.private == private]
+                kind = private, _ = waiting[0].private, waiting[0].seconds  # they share processes
+                group = [item for item in waiting if (item.private, item.seconds) == kind]
                 found, printed = processes.run(group, files, self.place, users, deadline)
-                lines = map(str.strip, printed.split("\n"))
+                lines = map(str.strip, printed.splitlines())
                 lines = [line for line in lines if not allowed.fullmatch(line)]
                 for item in items:
                     if lines and item.printing and not item.message:
                         shown = "in a private check" if private else lines[0][:200]
                         item.message = f"printed: {shown}"
                 for item, messages in zip(group, found):
-                    item.message = "\n".join(messages)
+                    item.message = "\n".join(messages) or "failed" * bool(messages)
                     if messages and item.cost == "all":
                         waiting.clear()
                 waiting = waiting[len(found) :]

@@ -125,13 +125,12 @@ def allow(seconds: int) -> None:
 load_mnist = functools.cache(lambda: pkgutil.resolve_name("utils:load_mnist_trainval")())
 
 
-def train_epoch(model, optimizer, shift: int, batch_size: int) -> None:
-    """Train on MNIST, loaded once for both configs, with shifted labels of the loader's type."""
+def train_epoch(model, optimizer, labels: list[int], batch_size: int) -> None:
+    """Train on MNIST, loaded once for both configs, with these labels; others check its own."""
     utils = pkgutil.resolve_name("utils")
-    images, labels, *_ = load_mnist()
-    shifted = (np.array(labels, dtype=int).ravel() + shift) % 10
-    shifted = shifted.tolist() if isinstance(labels, list) else shifted
-    batches = utils.generate_batched_data(images, shifted, batch_size, True, 10)  # the seed
+    images, own, *_ = load_mnist()
+    labels = labels[: len(own)] if isinstance(own, list) else np.array(labels[: len(own)])
+    batches = utils.generate_batched_data(images[:], labels, batch_size, True, 10)  # the seed
     utils.train(1, *batches, model, optimizer, False)
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from course import HERE, log, processes
-from course.grader import PRIVATE_COUNT, Grader, printable, table
+from course.grader import PRIVATE_COUNT, Grader, table
 from course.rubric import read_rubric
 
 NOT_SUBMISSIONS = re.compile(r"\.|__MACOSX|.*\.(csv|yml)$")
@@ -27,13 +27,12 @@ def grade_all(arguments: Namespace, data: Path) -> None:
         grader = Grader(read_rubric(HERE / "rubric.yaml"), place)
         log(grader.try_out(*arguments.paths if arguments.csv else ()))
         if arguments.csv:
-            grade_class(grader, arguments)
-            return
+            return grade_class(grader, arguments)
         results = grader.grade(arguments.paths[0])
-        print(table(results))
         if arguments.json:
-            results["output"] = results["output"] or PRIVATE_COUNT
-            arguments.json.write_text(json.dumps(results, indent=1))
+            shown = results | {"output": results["output"] or PRIVATE_COUNT}
+            arguments.json.write_text(json.dumps(shown, indent=1))
+        print(table(results))
 
 
 def grade_class(grader: Grader, arguments: Namespace) -> None:
@@ -52,7 +51,7 @@ def grade_class(grader: Grader, arguments: Namespace) -> None:
         rows = {line[0]: line for line in lines[1:] if line}
     waiting = [name for name in submissions if name not in rows]
     log(f"{len(submissions)} submissions, {len(waiting)} of them without a row in {arguments.csv}")
-    started, part = time.monotonic(), arguments.csv.with_suffix(".part")
+    started, part = time.monotonic(), Path(f"{arguments.csv}.part")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = {pool.submit(grader.grade, submissions[name]): name for name in waiting}
         try:
@@ -92,5 +91,5 @@ def find_submissions(paths: list[Path]) -> dict[str, Path]:
             found += [each for each in inside if not NOT_SUBMISSIONS.match(each.name)]
         else:
             found.append(path)
-    names = [printable(path.name) for path in found]
+    names = [path.name if path.name.isprintable() else ascii(path.name) for path in found]
     return {name if names.count(name) == 1 else str(path): path for name, path in zip(names, found)}

@@ -157,6 +157,11 @@ class TestGrader(InFolder):
         self.assertIn("the check takes more than 1 seconds", outputs["compute_accuracy"])
         self.assertEqual([*self.place.glob("run-*")], [])
 
+    def test_an_empty_error_is_no_success(self):
+        attack = "import __main__\n__main__.encode = None\n__main__.explain = lambda *_: ''\n"
+        self.change("models/__init__.py", attack)
+        self.assertEqual(self.grade("2.1 c")[0], 0)
+
     @unittest.skipUnless(CAN_ISOLATE, "only root can isolate")
     def test_what_a_submission_reaches(self):
         self.change("models/_base_network.py", LOOK_AROUND)
@@ -207,7 +212,9 @@ class TestGrader(InFolder):
     def test_what_is_learned_is_measured_on_our_data(self):
         config = self.place / "run/tests/configs/config_twolayer.yaml"
         config.write_text(config.read_text().replace("batch_size: 64", "batch_size: 2"))
-        self.assertEqual(self.grade("configs config_two")[0], 3)
+        text = "\nimport functools\nload_mnist_trainval = functools.cache(load_mnist_trainval)\n"
+        self.change("utils.py", text)  # they get MNIST, not the made-up images of earlier checks
+        self.assertEqual(self.grade("1.1 a", "configs config_two")[0], 8)
         nothing = TRAINED.replace("np.repeat", "0 * np.repeat")  # one label in ten is right
         for attack, accuracy in ((nothing, "0.[01].*"), (TRAINED, "0.0000")):
             self.change("utils.py", attack)
@@ -244,7 +251,7 @@ class TestGrader(InFolder):
         self.assertIn("layers.dense: import of csv; utils: import of time", imports)
 
     def test_what_the_rules_allow(self):
-        self.change("utils.py", "\nprint('Loading training data...')\n")
+        self.change("utils.py", "\nprint('Loading training data...', end='\\r')\n")
         self.change("optimizer/sgd.py", "\nimport layers.dense, numpy.random\n")
         self.change("layers/dense.py", "from __future__ import annotations\n")
         self.change("layers/dense.py", "import os\nos.write(2, b'a warning')\n")
@@ -273,7 +280,7 @@ class TestGrader(InFolder):
 
         with mock.patch.object(processes, "run", run):
             _, outputs = self.grade("2.1 a", "configs", rules=["printed"], private=2)
-        self.assertEqual(groups, [{False}, {True}])
+        self.assertEqual(groups, [{False}, {False}, {True}, {True}])
         self.assertEqual(outputs["nothing is printed (-all)"], "printed: in a private check")
 
     def test_time_for_all_checks(self):
@@ -337,7 +344,7 @@ student 4.rar,0,,the submission cannot be read: File is not a zip file,0,0
         self.assertEqual((points.count("private "), points.count("ValueError")), (1, 1))
         some = [Path("a/student"), Path("b/student")]
         self.assertEqual(roster.find_submissions(some), dict(zip(map(str, some), some)))
-        self.assertEqual([*roster.find_submissions([Path("a\x1b.zip")])], ["a?.zip"])
+        self.assertEqual([*roster.find_submissions([Path("a\x1b.zip")])], ["'a\\x1b.zip'"])
         grader = self.grader("2.1")
         with self.assertRaisesRegex(ValueError, "whole.csv: not the columns of this rubric"):
             run(1, "whole.csv")
