@@ -251,7 +251,7 @@ class TestGrader(InFolder):
         self.assertIn("layers.dense: import of csv; utils: import of time", imports)
 
     def test_what_the_rules_allow(self):
-        self.change("utils.py", "\nprint('Loading training data...', end='\\r')\n")
+        self.change("utils.py", "\nprint('Loading training data...\\rLoading test data...')\n")
         self.change("optimizer/sgd.py", "\nimport layers.dense, numpy.random\n")
         self.change("layers/dense.py", "from __future__ import annotations\n")
         self.change("layers/dense.py", "import os\nos.write(2, b'a warning')\n")
