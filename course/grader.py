@@ -3,9 +3,9 @@
 The submission runs in one process and the tests in another, which never imports it: they exchange
 plain data only (`remote.py`), and values are compared where the submission cannot reach. Whatever a
 submission does to its own process can lose a check, not win one, except for what only that process
-can tell: what `plot_curves` draws, and whether a function changes its arguments. Checks share two
-processes until a check fails. The submission's process is limited in CPU time, memory, and the size
-and number of its files; it can start no other, and has no network.
+can tell: what `plot_curves` draws, and whether a function changes its arguments. Checks of a kind
+share two processes until one fails. The submission's process is limited in CPU time, memory, and
+the size and number of its files; it can start no other, and has no network.
 
 Under root, as on Gradescope, tests and submission run under two user IDs reserved for this grade
 (`processes.py`). The submission can read what everybody can, and write in its own folder and where
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -54,19 +55,18 @@ class Grader(NamedTuple):
             files = read_submission(submission)
         except ValueError as error:
             return results(items, str(error))
-        # Private items are last, so that no message can show what they have seen.
-        waiting = [item for item in items if item.tests]
-        waiting.sort(key=lambda item: (item.private, item.seconds))
+        # Items of a kind share processes. Private ones are last: no message shows what they see.
+        kind = attrgetter("private", "seconds")
+        waiting = sorted((item for item in items if item.tests), key=kind)
         with processes.two_users(self.isolate) as users:
             while waiting and time.monotonic() < deadline:
-                kind = private, _ = waiting[0].private, waiting[0].seconds  # they share processes
-                group = [item for item in waiting if (item.private, item.seconds) == kind]
+                group = [item for item in waiting if kind(item) == kind(waiting[0])]
                 found, printed = processes.run(group, files, self.place, users, deadline)
                 lines = map(str.strip, printed.splitlines())
                 lines = [line for line in lines if not allowed.fullmatch(line)]
                 for item in items:
                     if lines and item.printing and not item.message:
-                        shown = "in a private check" if private else lines[0][:200]
+                        shown = "in a private check" if group[0].private else lines[0][:200]
                         item.message = f"printed: {shown}"
                 for item, messages in zip(group, found):
                     item.message = "\n".join(messages) or "failed" * bool(messages)
