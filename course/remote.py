@@ -129,7 +129,7 @@ def train_epoch(model, optimizer, labels: list[int], batch_size: int) -> None:
     """Train on MNIST, loaded once for both configs, with these labels; others check its own."""
     utils = pkgutil.resolve_name("utils")
     images, own, *_ = load_mnist()
-    labels = labels[: len(own)] if isinstance(own, list) else np.array(labels[: len(own)])
+    labels = labels[: len(images)] if isinstance(own, list) else np.array(labels[: len(images)])
     batches = utils.generate_batched_data(images[:], labels, batch_size, True, 10)  # the seed
     utils.train(1, *batches, model, optimizer, False)
 
