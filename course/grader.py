@@ -76,9 +76,9 @@ class Grader(NamedTuple):
         return results(items, "Time ran out; the last checks were not run." if waiting else "")
 
     def try_out(self, *paths: Path) -> str:
-        """Load the tests and the skeleton, to tell a broken set-up or rubric from broken code.
+        """Load the tests and the skeleton; raise a ValueError if set-up or rubric is broken.
 
-        Return a line that says what submissions can reach, `paths` perhaps, or raise a ValueError.
+        Return a line that says whether submissions can read this project or `paths`.
         """
         names = sorted({test for item in self.rubric.items for test in item.tests})
         item = SimpleNamespace(tests=names, seed="", seconds=0)
@@ -134,7 +134,7 @@ def printable(text: str) -> str:
 
 
 def table(results: dict, hide: str = "") -> str:
-    """Format results as text, without private "messages", or without private "checks"."""
+    """Format results as text; `hide` the "messages" of private checks, or the "checks"."""
     lines = []
     for test in results["tests"]:
         hidden = test["visibility"] == "hidden"

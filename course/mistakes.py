@@ -263,6 +263,13 @@ VARIANTS = [
          '        plt.gcf().savefig(f"plots/{name}.svg")\n        plt.show()\n'),
          "figures: a folder of their own, shown"),
         (_SAVE, '        plt.gcf().canvas.print_png(f"{name}.png")\n', "figures: print_png"),
+        (_SAVE, ('        import io\n\n        from matplotlib.figure import Figure\n\n'
+         "        figure, buffer = Figure(), io.BytesIO()\n        axes = figure.subplots()\n"
+         '        axes.plot(training, "b")\n        axes.plot(validation, "b", alpha=0.5)\n'
+         '        figure.legend(["training", "validation"])\n'
+         '        figure.savefig(buffer, format="svg")\n'
+         '        open(f"{name}.svg", "wb").write(buffer.getvalue())\n'),
+         "figures: SVG without pyplot, through a buffer, curves that look alike"),
         (_VALIDATION,
          f'        plt.savefig(f"train_{{name}}.png")\n        plt.clf()\n{_VALIDATION}',
          "figures: a file for each curve"),

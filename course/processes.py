@@ -152,7 +152,7 @@ def follow(tests, submission, count: int, folder: Path, user: int | None, deadli
 
 
 def start(stack: ExitStack, command: list, folder: Path, user: int | None, wire, errors):
-    """Give a folder to a user; start Python there, with an end of the wire and its environment."""
+    """Give a folder to a user; start Python in it, with an end of the wire and few variables."""
     if user is not None:
         quietly("chown", "-hR", f"{user}:{user}", folder)
     environment = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(folder))

@@ -126,7 +126,7 @@ load_mnist = functools.cache(lambda: pkgutil.resolve_name("utils:load_mnist_trai
 
 
 def train_epoch(model, optimizer, labels: list[int], batch_size: int) -> None:
-    """Train on MNIST, loaded once for both configs, with these labels; others check its own."""
+    """Train on MNIST, loaded once for both configs; whether its labels are right, others tell."""
     utils = pkgutil.resolve_name("utils")
     images, own, *_ = load_mnist()
     labels = labels[: len(images)] if isinstance(own, list) else np.array(labels[: len(images)])

@@ -42,7 +42,7 @@ def read_rubric(path: Path) -> SimpleNamespace:
     """Read a rubric, or raise a ValueError that says what is wrong with it.
 
     Its items are the rules that cost something, and each check once for its public and once for its
-    private points. The message of an item that passes will be "", that of one that is not run None.
+    private points. An item's message is None until it is run, and "" if it passes.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader)

@@ -1,4 +1,4 @@
-"""Run tests against a submission over a socket, those of the rules and default configs among them.
+"""Test a submission over a socket. The tests of the rules and of the default configs are here.
 
 Each entry of requests.json is [tests, seed, seconds]; with 0 seconds the tests are only loaded. The
 messages of an entry's failed tests are printed as a line of JSON; the first entry that fails is the

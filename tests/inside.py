@@ -75,7 +75,7 @@ def printed(function, *arguments) -> str:
 def drawn(function, *arguments) -> list:
     """Call a function; return the pictures that it saves with Matplotlib.
 
-    A picture is a list of axes, as `_content` returns them; of files of a name, the last counts.
+    A picture is a list of axes (see `_content`). Of two with one file name, the last counts.
     """
     from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase

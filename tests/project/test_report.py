@@ -139,12 +139,15 @@ class TestResults(InFolder):
             (json.dumps(right), "ValueError: a second result of the run in line 1"),
             (json.dumps(other | {"fitted": [0.2]}), "ValueError: fitted: expected 50 finite"),
             (json.dumps(other | {"test_accuracy": 0.5}), "ValueError: the confusion matrix"),
-            (text.replace("[0.", "[NaN, 0.", 1), "ValueError: train_loss: expected 50 finite"),
+            (json.dumps(other | {"train_loss": 50 * [np.nan]}), "ValueError: train_loss: expected"),
         ):
             path.write_text(json.dumps(right) + "\n" + line + "\n")
             message = f"results.jsonl, line 2: {problem}.*; delete the line to repeat its run$"
             with self.assertRaisesRegex(ValueError, message):
                 experiments.read_results(path)
+        path.write_text(text)
+        with self.assertRaisesRegex(ValueError, "line 1: .* the end of the line is missing"):
+            experiments.read_results(path)
 
     def test_the_chosen_setting_ships_and_the_readme_shows_it(self):
         """The summaries are those in the README and in the report."""
